@@ -1,0 +1,1 @@
+//! The skin: words in, words out, exit status.

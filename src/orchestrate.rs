@@ -1,0 +1,5 @@
+//! Who does it, and where. The only ring that acts, through three doors: **load** reads the project,
+//! **ask** asks the world, **execute** carries out a plan.
+
+pub mod engine;
+pub mod load;

@@ -1,0 +1,1 @@
+//! With what a run is enclosed.

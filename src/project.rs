@@ -1,0 +1,6 @@
+//! What a project is: layout, experiments, links, Python code. Values only: nothing here touches a
+//! disk, a process or the network.
+
+pub mod experiment;
+pub mod layout;
+pub mod name;

@@ -1,0 +1,11 @@
+//! What is to be built and run, and the plan. Values only.
+
+pub mod bundle;
+pub mod container;
+pub mod gpu;
+pub mod hint;
+pub mod image;
+pub mod mount;
+pub mod plan;
+pub mod run;
+pub mod secret;

@@ -1,0 +1,188 @@
+//! The plan: what will be done, as a value. It is printed (`--dry-run`) or executed, and stored
+//! beside every run; it holds no handles, no secrets, and leaves nothing to decide.
+
+pub mod docker_line;
+pub mod shell;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::bundle::Manifest;
+use super::container::{Container, EnvValue};
+use super::image::ImageBuild;
+
+/// Version of the stored form. It grows by one when a reader of the old form would misread the new.
+pub const VERSION: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub version: u32,
+    pub title: String,
+    pub steps: Vec<Step>,
+    /// What the reader should know before it is done.
+    pub notes: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// One line, in the user's words: "make the image", "keep the bundle".
+    pub why: String,
+    pub when: When,
+    pub action: Action,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// As long as everything before went well.
+    InTurn,
+    /// Even after a failure or an interruption: the tidying up.
+    Always,
+}
+
+/// What to do when a file to be written is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IfThere {
+    Refuse,
+    Keep,
+    Replace,
+}
+
+/// Which container engine an action is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerEngine {
+    Docker,
+    Podman,
+}
+
+impl ContainerEngine {
+    /// The client's name, as typed in a shell.
+    pub fn client(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+        }
+    }
+}
+
+/// Where the output of a run is kept beside being shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logs {
+    pub stdout: PathBuf,
+    /// `None`: one log for both, since a terminal has one stream.
+    pub stderr: Option<PathBuf>,
+}
+
+/// A server inside the run that is announced once it answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Asked until it answers with any HTTP status.
+    pub url: String,
+    /// Said then; a token is shown as `{token}` and filled in at that moment from `token_env`.
+    pub message: String,
+    /// The environment variable of the run that carries the token.
+    pub token_env: Option<String>,
+}
+
+/// The few kinds of deed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "do")]
+pub enum Action {
+    /// With its parents; already there is fine.
+    MakeDirectory {
+        path: PathBuf,
+    },
+    /// Whole or not at all: written beside and renamed.
+    WriteFile {
+        path: PathBuf,
+        content: String,
+        executable: bool,
+        if_there: IfThere,
+    },
+    /// `target` as written into the link. The same link already there is fine.
+    Symlink {
+        link: PathBuf,
+        target: PathBuf,
+    },
+    /// A file or a folder with all in it; absent is fine.
+    Remove {
+        path: PathBuf,
+    },
+    /// Whole folder becomes visible at once.
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    /// The experiment's files, links followed, kept under their digest.
+    KeepBundle {
+        source: PathBuf,
+        manifest: Manifest,
+        digest: String,
+        into: PathBuf,
+    },
+    /// A run's own copy of a folder; `to` is made.
+    CopyTree {
+        from: PathBuf,
+        to: PathBuf,
+    },
+    /// A command line of this machine. Its output is progress, shown on stderr.
+    Command {
+        argv: Vec<String>,
+        cwd: Option<PathBuf>,
+        env: BTreeMap<String, EnvValue>,
+    },
+    BuildImage {
+        engine: ContainerEngine,
+        build: ImageBuild,
+    },
+    /// The run itself: its exit status is the plan's.
+    RunContainer {
+        engine: ContainerEngine,
+        container: Container,
+        logs: Option<Logs>,
+        ready: Option<Ready>,
+    },
+    /// The run itself as a process of this machine. The environment is scaf's own with `env` over it
+    /// and `unset` taken out.
+    RunProcess {
+        argv: Vec<String>,
+        cwd: PathBuf,
+        env: BTreeMap<String, EnvValue>,
+        unset: Vec<String>,
+        stdin: bool,
+        logs: Option<Logs>,
+        ready: Option<Ready>,
+    },
+    /// Takes the unchanged copies of bundled files and empty folders out of a run's scratch folder,
+    /// and says what the run left there.
+    Tidy {
+        scratch: PathBuf,
+        copy: Option<PathBuf>,
+        bundle: Option<PathBuf>,
+    },
+}
+
+impl Plan {
+    pub fn new(title: impl Into<String>) -> Self {
+        Self { version: VERSION, title: title.into(), steps: Vec::new(), notes: Vec::new() }
+    }
+
+    pub fn step(&mut self, why: impl Into<String>, action: Action) -> &mut Self {
+        self.steps.push(Step { why: why.into(), when: When::InTurn, action });
+        self
+    }
+
+    pub fn always(&mut self, why: impl Into<String>, action: Action) -> &mut Self {
+        self.steps.push(Step { why: why.into(), when: When::Always, action });
+        self
+    }
+
+    pub fn note(&mut self, text: impl Into<String>) -> &mut Self {
+        self.notes.push(text.into());
+        self
+    }
+}
