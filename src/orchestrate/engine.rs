@@ -1,1 +1,3 @@
 //! With what a run is enclosed.
+
+pub mod moby;
