@@ -1,1 +1,32 @@
 //! The first door: reads the project and its configuration from the disk, and changes nothing.
+
+pub mod experiments;
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::spec::hint::{Explain, Fault};
+
+/// What can go wrong while the project is read.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("cannot read `{path}`: {source}")]
+    Read { path: PathBuf, source: io::Error },
+}
+
+impl Explain for LoadError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Read { .. } => Fault::World,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Read { path, source } if source.kind() == io::ErrorKind::PermissionDenied => {
+                vec![format!("see who may read it: `ls -ld {}`", path.display())]
+            }
+            Self::Read { .. } => Vec::new(),
+        }
+    }
+}
