@@ -1,11 +1,13 @@
 //! What is to be built and run, and the plan. Values only.
 
 pub mod bundle;
+pub mod capability;
 pub mod container;
 pub mod gpu;
 pub mod hint;
 pub mod image;
 pub mod mount;
 pub mod plan;
+pub mod record;
 pub mod run;
 pub mod secret;

@@ -16,6 +16,8 @@ pub enum EnvValue {
     /// Taken from scaf's own environment when the run starts; only the name is ever written down.
     /// Prints as `--env NAME`.
     FromHost,
+    /// In front of the value outside, with `:` between: for `PATH`. Only a process of this machine has one.
+    Prefix(String),
 }
 
 /// A published port.

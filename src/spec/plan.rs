@@ -135,6 +135,20 @@ pub enum Action {
         cwd: Option<PathBuf>,
         env: BTreeMap<String, EnvValue>,
     },
+    /// A virtual environment of `python` with `requirements` and `more` in it; one that is there,
+    /// complete, is fine. `path` names its inputs' digest.
+    MakeVenv {
+        path: PathBuf,
+        python: PathBuf,
+        requirements: Vec<PathBuf>,
+        more: Vec<String>,
+        uv: Option<PathBuf>,
+    },
+    /// A random word for this execution alone, in the environment under this name unless one is
+    /// there. It is never written down.
+    MakeSecret {
+        name: String,
+    },
     BuildImage {
         engine: ContainerEngine,
         build: ImageBuild,

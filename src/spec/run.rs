@@ -82,6 +82,8 @@ pub struct Run {
     pub env: BTreeMap<String, EnvValue>,
     pub mounts: Vec<Mount>,
     pub labels: BTreeMap<String, String>,
+    /// `uid:gid`; `None` keeps the image's user.
+    pub user: Option<String>,
     pub flags: RunFlags,
     pub tty: bool,
     pub stdin: bool,

@@ -191,6 +191,7 @@ fn env_words(line: &mut Line, env: &BTreeMap<String, EnvValue>) {
             EnvValue::Plain(value) => line.option("--env", &format!("{name}={value}")),
             // The name alone: the client takes the value from its own environment.
             EnvValue::FromHost => line.option("--env", name),
+            EnvValue::Prefix(value) => line.option("--env", &format!("{name}={value}")),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Action, IfThere, Logs, Plan, Ready, Step, When, docker_line};
 use crate::spec::container::EnvValue;
@@ -22,6 +22,7 @@ pub fn script(plan: &Plan) -> String {
         let body = lines(action);
         match when {
             When::Always => text.push_str(&body),
+            When::InTurn if matches!(action, Action::MakeSecret { .. }) => text.push_str(&body),
             When::InTurn if is_run(action) => {
                 let _ = write!(text, "if [ $status = 0 ]; then\n{body}fi\n");
             }
@@ -89,6 +90,12 @@ fn lines(action: &Action) -> String {
             let cd = cwd.as_ref().map(|dir| format!("cd {} && ", path(dir))).unwrap_or_default();
             format!("{cd}{}{} >&2\n", env_prefix(env, &[]), line(argv))
         }
+        Action::MakeVenv { path: venv, python, requirements, more, uv } => {
+            make_venv(venv, python, requirements, more, uv.as_deref())
+        }
+        Action::MakeSecret { name } => {
+            format!("{name}=${{{name}:-$(od -An -N24 -tx1 /dev/urandom | tr -d ' \\n')}}\nexport {name}\n")
+        }
         Action::BuildImage { engine, build } => {
             let words = line(&docker_line::build(engine.client(), build));
             let inspect = format!("{} image inspect {} >/dev/null 2>&1", engine.client(), word(&build.tag));
@@ -110,6 +117,60 @@ fn lines(action: &Action) -> String {
         }
         Action::Tidy { scratch, copy, bundle } => tidy(scratch, copy.as_deref(), bundle.as_deref()),
     }
+}
+
+/// The file that says that a virtual environment is complete.
+pub const VENV_COMPLETE: &str = ".scaf-complete";
+
+/// The command lines that make a virtual environment, the same in the shell and when executed.
+pub fn venv_commands(
+    venv: &Path,
+    python: &Path,
+    requirements: &[PathBuf],
+    more: &[String],
+    uv: Option<&Path>,
+) -> Vec<Vec<String>> {
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let (mut make, mut install) = match uv {
+        Some(uv) => (
+            vec![text(uv), "venv".into(), "--quiet".into(), "--python".into(), text(python)],
+            vec![text(uv), "pip".into(), "install".into(), "--python".into(), text(&venv.join("bin/python"))],
+        ),
+        None => (
+            vec![text(python), "-m".into(), "venv".into()],
+            vec![
+                text(&venv.join("bin/python")),
+                "-m".into(),
+                "pip".into(),
+                "install".into(),
+                "--no-input".into(),
+            ],
+        ),
+    };
+    make.push(text(venv));
+    for file in requirements {
+        install.push("-r".into());
+        install.push(text(file));
+    }
+    install.extend(more.iter().cloned());
+    if requirements.is_empty() && more.is_empty() { vec![make] } else { vec![make, install] }
+}
+
+fn make_venv(
+    venv: &Path,
+    python: &Path,
+    requirements: &[PathBuf],
+    more: &[String],
+    uv: Option<&Path>,
+) -> String {
+    let marker = path(&venv.join(VENV_COMPLETE));
+    let mut text =
+        format!("if ! [ -f {marker} ]; then\nrm -rf {0}\nmkdir -p {1}\n", path(venv), parent(venv));
+    for command in venv_commands(venv, python, requirements, more, uv) {
+        let _ = writeln!(text, "{} >&2", line(&command));
+    }
+    let _ = write!(text, ": > {marker}\nfi\n");
+    text
 }
 
 fn newline(text: &str) -> String {
@@ -152,6 +213,7 @@ fn env_prefix(env: &BTreeMap<String, EnvValue>, unset: &[String]) -> String {
         match value {
             EnvValue::Plain(value) => words.push(word(&format!("{name}={value}"))),
             EnvValue::FromHost => words.push(format!("{name}=\"${name}\"")),
+            EnvValue::Prefix(value) => words.push(format!("{name}={}:\"${name}\"", word(value))),
         }
     }
     if words.is_empty() { String::new() } else { format!("env {} ", words.join(" ")) }

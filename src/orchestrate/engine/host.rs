@@ -1,0 +1,117 @@
+//! The embedded engine: a virtual environment of this machine and a folder that is laid out as `/mnt`
+//! is in a container. For the first run on a machine that has only Python.
+
+use std::path::{Path, PathBuf};
+
+use super::{EncloseError, Engine, require};
+use crate::spec::capability::Capability;
+use crate::spec::container::EnvValue;
+use crate::spec::gpu::GpuRequest;
+use crate::spec::plan::{Action, Logs, Ready};
+use crate::spec::run::{Enclosure, Run, RunFlags};
+
+pub struct Host;
+
+/// Variables of the caller that would make another Python out of the environment's own.
+const UNSET: [&str; 3] = ["PYTHONHOME", "PYTHONSTARTUP", "__PYVENV_LAUNCHER__"];
+
+impl Engine for Host {
+    fn name(&self) -> &'static str {
+        "host"
+    }
+
+    fn offers(&self) -> &'static [Capability] {
+        &[Capability::Gpus]
+    }
+
+    fn root(&self, folder: &Path) -> String {
+        folder.join("mnt").to_string_lossy().into_owned()
+    }
+
+    fn enclose(
+        &self,
+        run: &Run,
+        logs: Option<Logs>,
+        ready: Option<Ready>,
+    ) -> Result<Vec<Action>, EncloseError> {
+        require(self, run)?;
+        let Run {
+            experiment: _,
+            intent: _,
+            name: _,
+            enclosure,
+            root,
+            argv,
+            workdir,
+            env,
+            mounts,
+            labels: _,
+            user: _,
+            flags,
+            tty: _,
+            stdin,
+        } = run;
+        // What a limit or a namespace would be for was refused above.
+        let RunFlags {
+            gpus,
+            ipc: _,
+            shm_size: _,
+            env: more_env,
+            mounts: more_mounts,
+            ports: _,
+            network: _,
+            memory: _,
+            nano_cpus: _,
+            ulimits: _,
+            devices: _,
+            cap_add: _,
+            security_opt: _,
+            add_host: _,
+            entrypoint: _,
+        } = flags;
+        let mut actions = Vec::new();
+        for mount in mounts.iter().chain(more_mounts) {
+            let link = PathBuf::from(&mount.target);
+            // The scratch folder itself, and what lies in it already, need no link.
+            if link == mount.source || !link.starts_with(root) {
+                continue;
+            }
+            actions.push(Action::Symlink { link, target: mount.source.clone() });
+        }
+        let mut env = env.clone();
+        env.extend(more_env.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let mut argv = argv.clone();
+        let mut unset: Vec<String> = UNSET.map(str::to_owned).to_vec();
+        if let Enclosure::Venv(venv) = enclosure {
+            let bin = venv.join("bin");
+            env.insert("VIRTUAL_ENV".to_owned(), EnvValue::Plain(venv.to_string_lossy().into_owned()));
+            env.insert("PATH".to_owned(), EnvValue::Prefix(bin.to_string_lossy().into_owned()));
+            if let Some(program) = argv.first_mut()
+                && matches!(program.as_str(), "python" | "python3")
+            {
+                *program = bin.join("python").to_string_lossy().into_owned();
+            }
+        }
+        match gpus {
+            None => {}
+            Some(GpuRequest::Devices(devices)) => {
+                env.insert("CUDA_VISIBLE_DEVICES".to_owned(), EnvValue::Plain(devices.join(",")));
+            }
+            Some(GpuRequest::Count(count)) => {
+                let list: Vec<String> = (0..*count).map(|index| index.to_string()).collect();
+                env.insert("CUDA_VISIBLE_DEVICES".to_owned(), EnvValue::Plain(list.join(",")));
+            }
+            Some(GpuRequest::All | GpuRequest::Free(_)) => unset.push("CUDA_VISIBLE_DEVICES".to_owned()),
+        }
+        actions.push(Action::RunProcess {
+            argv,
+            cwd: PathBuf::from(workdir),
+            env,
+            unset,
+            stdin: *stdin,
+            logs,
+            ready,
+        });
+        Ok(actions)
+    }
+}
