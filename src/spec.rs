@@ -3,10 +3,12 @@
 pub mod bundle;
 pub mod capability;
 pub mod container;
+pub mod dockerfile;
 pub mod gpu;
 pub mod hint;
 pub mod image;
 pub mod mount;
+pub mod network;
 pub mod plan;
 pub mod record;
 pub mod run;

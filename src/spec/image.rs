@@ -20,7 +20,9 @@ pub struct ImageBuild {
     /// The text that is sent instead of the author's, with the secret and cache mounts added; `None`
     /// sends the author's.
     pub text: Option<String>,
-    pub args: BTreeMap<String, String>,
+    /// Build arguments. One that is taken from the host (a proxy, which may hold a password) is known
+    /// by name alone.
+    pub args: BTreeMap<String, ArgValue>,
     pub labels: BTreeMap<String, String>,
     pub secrets: Vec<BuildSecret>,
     /// `--network` of the build, e.g. `host`.
@@ -33,13 +35,36 @@ pub struct ImageBuild {
     pub builder: Builder,
 }
 
+/// The value of a build argument.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ArgValue {
+    Plain(String),
+    /// Taken from scaf's own environment when the build starts; only the name is ever written down.
+    /// Prints as `--build-arg NAME`.
+    FromHost,
+}
+
 /// An engine's way of building.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Builder {
     /// Secrets, cache mounts, parallel stages. Docker 18.09 and later.
     BuildKit,
-    /// The builder of old: no secrets, no mounts. Podman's Docker-compatible endpoint takes its
-    /// calls, too, and does know `RUN --mount`.
+    /// Podman's: called as the builder of old, but it knows `RUN --mount`, and takes secrets as files
+    /// of the context that the parameter `secrets` names (it moves them out before it builds; seen in
+    /// the source of 4.0 and with 4.3).
+    Buildah,
+    /// The builder of old: no secrets, no mounts.
     Classic,
+}
+
+impl Builder {
+    /// Knows `RUN --mount`, for secrets and for caches.
+    pub fn knows_mounts(self) -> bool {
+        match self {
+            Self::BuildKit | Self::Buildah => true,
+            Self::Classic => false,
+        }
+    }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::network::recipe::Recipe;
+
 /// Where the value is to be had on this machine when the step is executed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -13,6 +15,8 @@ pub enum SecretSource {
     Env(String),
     /// A file, read whole.
     File(PathBuf),
+    /// A file that is made at that moment, readable by its owner alone, and gone afterwards.
+    Recipe(Recipe),
 }
 
 /// A secret that a build may read at `/run/secrets/<id>` while one command runs.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::spec::container::{Container, Device, EnvValue, Port, Ulimit};
 use crate::spec::gpu::GpuRequest;
-use crate::spec::image::{Builder, ImageBuild};
+use crate::spec::image::{ArgValue, Builder, ImageBuild};
 use crate::spec::mount::{Access, Mount};
 use crate::spec::secret::{BuildSecret, SecretSource};
 
@@ -140,7 +140,11 @@ pub fn build(client: &str, build: &ImageBuild) -> Vec<String> {
     }
     line.option("--tag", tag);
     for (key, value) in args {
-        line.option("--build-arg", &format!("{key}={value}"));
+        match value {
+            ArgValue::Plain(value) => line.option("--build-arg", &format!("{key}={value}")),
+            // The name alone: the client takes the value from its own environment.
+            ArgValue::FromHost => line.option("--build-arg", key),
+        }
     }
     for (key, value) in labels {
         line.option("--label", &format!("{key}={value}"));
@@ -149,6 +153,8 @@ pub fn build(client: &str, build: &ImageBuild) -> Vec<String> {
         let source = match source {
             SecretSource::Env(name) => format!("env={name}"),
             SecretSource::File(path) => format!("src={}", path.display()),
+            // The shell makes it first, into a variable.
+            SecretSource::Recipe(_) => format!("env={}", secret_variable(id)),
         };
         line.option("--secret", &format!("id={id},{source}"));
     }
@@ -162,6 +168,11 @@ pub fn build(client: &str, build: &ImageBuild) -> Vec<String> {
     }
     line.0.push(context.to_string_lossy().into_owned());
     line.0
+}
+
+/// The variable in which a printed build carries a secret that is made for it.
+pub fn secret_variable(id: &str) -> String {
+    id.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
 }
 
 struct Line(Vec<String>);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Action, IfThere, Logs, Plan, Ready, Step, When, docker_line};
 use crate::spec::container::EnvValue;
+use crate::spec::secret::{BuildSecret, SecretSource};
 
 /// The whole plan, to be piped into `sh`.
 pub fn script(plan: &Plan) -> String {
@@ -99,9 +100,12 @@ fn lines(action: &Action) -> String {
         Action::BuildImage { engine, build } => {
             let words = line(&docker_line::build(engine.client(), build));
             let inspect = format!("{} image inspect {} >/dev/null 2>&1", engine.client(), word(&build.tag));
+            let made = made_secrets(&build.secrets);
             match &build.text {
-                Some(text) => format!("{inspect} || {words} >&2 <<'SCAF_END'\n{}SCAF_END\n", newline(text)),
-                None => format!("{inspect} || {words} >&2\n"),
+                Some(text) => {
+                    format!("{made}{inspect} || {words} >&2 <<'SCAF_END'\n{}SCAF_END\n", newline(text))
+                }
+                None => format!("{made}{inspect} || {words} >&2\n"),
             }
         }
         Action::RunContainer { engine, container, logs, ready } => logged(
@@ -170,6 +174,18 @@ fn make_venv(
         let _ = writeln!(text, "{} >&2", line(&command));
     }
     let _ = write!(text, ": > {marker}\nfi\n");
+    text
+}
+
+/// Secrets that are made for the build, each in a variable that ends with the step.
+fn made_secrets(secrets: &[BuildSecret]) -> String {
+    let mut text = String::new();
+    for BuildSecret { id, source, target: _, env: _ } in secrets {
+        if let SecretSource::Recipe(recipe) = source {
+            let name = docker_line::secret_variable(id);
+            let _ = writeln!(text, "{name}=$({}\n)\nexport {name}", recipe.shell());
+        }
+    }
     text
 }
 
