@@ -3,4 +3,5 @@
 
 pub mod engine;
 pub mod load;
+pub mod planner;
 pub mod reporter;

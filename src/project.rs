@@ -3,4 +3,7 @@
 
 pub mod experiment;
 pub mod layout;
+pub mod links;
 pub mod name;
+pub mod python;
+pub mod shared;

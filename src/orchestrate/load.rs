@@ -1,6 +1,8 @@
 //! The first door: reads the project and its configuration from the disk, and changes nothing.
 
 pub mod experiments;
+pub mod links;
+pub mod parallel;
 
 use std::io;
 use std::path::PathBuf;

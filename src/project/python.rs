@@ -1,0 +1,6 @@
+//! What Python code says about itself, read from its text.
+
+pub mod imports;
+pub mod modules;
+pub mod source;
+pub mod standard_library;
