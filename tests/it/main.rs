@@ -1,1 +1,2 @@
-
+mod engine_run;
+mod engine_support;

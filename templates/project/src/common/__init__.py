@@ -1,1 +1,0 @@
-"""Code that several experiments share: each names the parts it uses with `scaf dependency`."""
