@@ -7,3 +7,4 @@ pub mod links;
 pub mod name;
 pub mod python;
 pub mod shared;
+pub mod template;

@@ -12,4 +12,5 @@ pub mod network;
 pub mod plan;
 pub mod record;
 pub mod run;
+pub mod run_flags;
 pub mod secret;

@@ -3,6 +3,7 @@
 pub mod experiments;
 pub mod links;
 pub mod parallel;
+pub mod templates;
 
 use std::io;
 use std::path::PathBuf;

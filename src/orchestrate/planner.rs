@@ -1,3 +1,7 @@
 //! From what was loaded and asked to a plan. Pure: no disk, no process, no clock.
 
 pub mod dependency;
+pub mod init;
+pub mod new_exp;
+pub mod run;
+pub mod venv;

@@ -2,5 +2,6 @@
 
 pub mod imports;
 pub mod modules;
+pub mod requirements;
 pub mod source;
 pub mod standard_library;

@@ -1,2 +1,4 @@
-mod engine_run;
-mod engine_support;
+//! The integration tests: one binary, one file for each subject.
+
+mod support;
+mod tidy;

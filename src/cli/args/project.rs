@@ -1,0 +1,100 @@
+//! Arguments of the commands about the project itself.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[derive(Args, Debug)]
+#[command(after_long_help = "Examples:
+  Make a project in a new folder
+      scaf init my-project
+  Take over a project of the ancestor template (Makefile, config.env, src/)
+      scaf init")]
+pub struct InitArgs {
+    /// Where; the working directory when not given
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// The project's name; the folder's when not given
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// A folder with templates to use instead of the built-in one
+    #[arg(long, value_name = "FOLDER")]
+    pub template: Option<String>,
+}
+
+#[derive(Args, Debug)]
+#[command(after_long_help = "Examples:
+  An experiment that trains with scikit-learn
+      scaf new-exp digit_recognition
+  One inside a domain, with PyTorch
+      scaf new-exp vision/digits --template pytorch
+  One made around a script or a notebook that exists
+      scaf new-exp churn --from ~/explore/churn.ipynb")]
+pub struct NewExpArgs {
+    /// Name: lower-case words joined by `_`; `/` nests
+    #[arg(value_name = "NAME", required_unless_present = "exp")]
+    pub name: Option<String>,
+    #[arg(long, hide = true, value_name = "NAME")]
+    pub exp: Option<String>,
+    /// `sklearn`, `pytorch`, `minimal`, a folder below `templates/` of the project, or a path
+    #[arg(long, value_name = "TEMPLATE", default_value = "sklearn")]
+    pub template: String,
+    /// Make it around this script or notebook
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// Python's minor version of the image, such as 3.12; that of the Python in use when not given
+    #[arg(long, value_name = "VERSION")]
+    pub python: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct ListArgs {
+    /// Names alone, one a line; asks no engine
+    #[arg(long)]
+    pub names: bool,
+}
+
+/// The experiment that a command is about, in both spellings.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ExperimentArg {
+    /// The experiment; the one around the working directory, or the only one, when not given
+    #[arg(value_name = "EXP")]
+    pub experiment: Option<String>,
+    #[arg(long, hide = true, value_name = "EXP", conflicts_with = "experiment")]
+    pub exp: Option<String>,
+}
+
+impl ExperimentArg {
+    pub fn given(&self) -> Option<&str> {
+        self.experiment.as_deref().or(self.exp.as_deref())
+    }
+}
+
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    #[command(flatten)]
+    pub experiment: ExperimentArg,
+}
+
+#[derive(Args, Debug)]
+pub struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub struct ManArgs {
+    /// A command; the whole program when not given
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub struct HelpArgs {
+    /// A command
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
+    #[arg(long, hide = true, value_name = "COMMAND", conflicts_with = "command")]
+    pub cmd: Option<String>,
+}

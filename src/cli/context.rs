@@ -1,0 +1,147 @@
+//! What every operation is given: where it was started, what was typed everywhere, the environment.
+
+use std::path::{Path, PathBuf};
+
+use super::args::{EngineChoice, Global};
+use super::failure::Failure;
+use super::ui::Ui;
+use crate::orchestrate::load;
+use crate::project::experiment::Experiment;
+use crate::project::layout::Layout;
+use crate::project::name::ExperimentName;
+use crate::spec::settings::Settings;
+use crate::spec::settings::env_vars::Environment;
+
+pub struct Context<'a> {
+    pub global: Global,
+    pub environment: Environment,
+    pub ui: &'a Ui,
+    /// Absolute.
+    pub directory: PathBuf,
+}
+
+/// A project, loaded.
+pub struct Project {
+    pub layout: Layout,
+    pub loaded: load::settings::Loaded,
+}
+
+impl<'a> Context<'a> {
+    pub fn new(global: Global, environment: Environment, ui: &'a Ui) -> Result<Self, Failure> {
+        let start = load::working_directory()?;
+        let directory = match &global.directory {
+            None => start,
+            Some(directory) => {
+                let path = start.join(directory);
+                if !path.is_dir() {
+                    return Err(Failure::user(format!("there is no folder `{}`", directory.display())));
+                }
+                path.canonicalize().unwrap_or(path)
+            }
+        };
+        Ok(Self { global, environment, ui, directory })
+    }
+
+    /// The project around the working directory.
+    pub fn project(&self) -> Result<Project, Failure> {
+        let root = load::experiments::find_project(&self.directory).ok_or_else(|| {
+            Failure::user(format!("there is no `scaf.toml` in `{}` or above it", self.directory.display()))
+                .hint("`scaf init` makes a project here")
+        })?;
+        self.project_at(&root)
+    }
+
+    pub fn project_at(&self, root: &Path) -> Result<Project, Failure> {
+        let loaded = load::settings::load(root, &self.environment, &self.flags())?;
+        let mut layout = Layout::new(root);
+        layout.code = PathBuf::from(&loaded.settings.project.code);
+        layout.data = PathBuf::from(&loaded.settings.data.path);
+        Ok(Project { layout, loaded })
+    }
+
+    /// The flags that are settings, too.
+    fn flags(&self) -> Vec<(String, String)> {
+        let mut flags = Vec::new();
+        if let Some(engine) = self.global.engine {
+            let name = match engine {
+                EngineChoice::Auto => "auto",
+                EngineChoice::Docker => "docker",
+                EngineChoice::Podman => "podman",
+                EngineChoice::Host => "host",
+            };
+            flags.push(("engine.default".to_owned(), name.to_owned()));
+        }
+        flags
+    }
+
+    /// The experiment that is meant: the one named; else the one around the working directory; else
+    /// the only one; else, on a terminal, a choice.
+    pub fn experiment(&self, project: &Project, given: Option<&str>) -> Result<Experiment, Failure> {
+        if let Some(given) = given {
+            return self.named(project, given);
+        }
+        let all = load::experiments::experiments(&project.layout)?;
+        if let Some(around) = all.iter().find(|experiment| self.directory.starts_with(&experiment.dir)) {
+            return Ok(around.clone());
+        }
+        match all.as_slice() {
+            [] => Err(Failure::user(format!("there is no experiment in `{}/` yet", project.layout.code.display()))
+                .hint("`scaf new-exp NAME` makes one")),
+            [one] => Ok(one.clone()),
+            many => self.choose(many),
+        }
+    }
+
+    fn named(&self, project: &Project, given: &str) -> Result<Experiment, Failure> {
+        // People type the path that their shell completes.
+        let code = format!("{}/", project.layout.code.display());
+        let plain = given.strip_prefix("./").unwrap_or(given);
+        let plain = plain.strip_prefix(code.as_str()).unwrap_or(plain).trim_end_matches('/');
+        if let Some(name) = ExperimentName::adopted(plain) {
+            let dir = project.layout.experiment_dir(&name);
+            if dir.join(crate::project::layout::ENVIRONMENT).is_dir() {
+                return Ok(Experiment { name, dir });
+            }
+        }
+        let all = load::experiments::experiments(&project.layout)?;
+        let mut failure = Failure::user(format!("no experiment named `{given}` in `{code}`"));
+        let near = all
+            .iter()
+            .map(|experiment| (strsim::damerau_levenshtein(experiment.name.as_str(), given), experiment))
+            .filter(|(distance, _)| *distance <= 3)
+            .min_by_key(|(distance, _)| *distance);
+        failure = match near {
+            Some((_, experiment)) => failure.hint(format!("did you mean `{}`?", experiment.name)),
+            None if all.is_empty() => failure.hint("there is none yet; `scaf new-exp NAME` makes one"),
+            None => failure.hint(format!("there are: {}", listed(&all))),
+        };
+        Err(failure)
+    }
+
+    fn choose(&self, many: &[Experiment]) -> Result<Experiment, Failure> {
+        use std::io::IsTerminal as _;
+        let names: Vec<&str> = many.iter().map(|experiment| experiment.name.as_str()).collect();
+        if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !self.global.json {
+            let chosen = dialoguer::Select::new().with_prompt("which experiment").items(&names).default(0).interact_opt();
+            return match chosen {
+                Ok(Some(index)) => Ok(many[index].clone()),
+                Ok(None) | Err(_) => Err(Failure::user("no experiment was chosen")),
+            };
+        }
+        Err(Failure::usage("which experiment? there are several").hint(format!("name one of: {}", listed(many))))
+    }
+
+    /// What holds for one experiment.
+    pub fn settings(&self, project: &Project, experiment: &Experiment) -> Settings {
+        project.loaded.for_experiment(experiment.name.as_str())
+    }
+}
+
+fn listed(all: &[Experiment]) -> String {
+    const SHOWN: usize = 12;
+    let mut names: Vec<String> = all.iter().take(SHOWN).map(|experiment| format!("`{}`", experiment.name)).collect();
+    if all.len() > SHOWN {
+        names.push(format!("and {} more", all.len() - SHOWN));
+    }
+    names.join(", ")
+}

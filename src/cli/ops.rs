@@ -1,0 +1,18 @@
+//! One file an operation: reads its arguments, loads, asks, has a plan made, prints or executes it, and
+//! says how it went.
+
+pub mod act;
+pub mod build_exp;
+pub mod completions;
+pub mod help;
+pub mod init;
+pub mod jupyter;
+pub mod list;
+pub mod local;
+pub mod man;
+pub mod new_exp;
+pub mod run;
+pub mod runs;
+pub mod show;
+pub mod terminal;
+pub mod test;

@@ -1,0 +1,280 @@
+//! What `local`, `test`, `jupyter` and `terminal` share: one operation with several intents.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _};
+use std::path::{Path, PathBuf};
+
+use super::act;
+use crate::cli::args::{DataMode, RunOptions};
+use crate::cli::context::{Context, Project};
+use crate::cli::failure::Failure;
+use crate::cli::ui::quantity;
+use crate::orchestrate::enclosure::{self, Enclosed};
+use crate::orchestrate::execute::World;
+use crate::orchestrate::host::{clock, git, who};
+use crate::orchestrate::load::bundle;
+use crate::orchestrate::planner::run::{Program, Request, Source, plan};
+use crate::orchestrate::selection::HostMay;
+use crate::orchestrate::{journal, perform};
+use crate::project::experiment::Experiment;
+use crate::spec::gpu::GpuRequest;
+use crate::spec::mount::Access;
+use crate::spec::record::{self, Outcome, Record};
+use crate::spec::run::{Intent, RunFlags};
+use crate::spec::run_flags;
+use crate::spec::settings::{RunAs, Settings};
+
+/// What differs between the intents.
+pub struct Wanted {
+    pub intent: Intent,
+    pub program: Program,
+    /// The working tree itself instead of a copy.
+    pub live: bool,
+    pub layer: Option<enclosure::Layer>,
+    pub host: HostMay,
+    /// A terminal inside, where scaf stands on one.
+    pub may_have_terminal: bool,
+    /// Three Ctrl-C end it even then.
+    pub kill_on_three_interrupts: bool,
+}
+
+/// A run, ready to be printed or performed.
+pub struct Prepared {
+    pub record: Record,
+    pub folder: PathBuf,
+    pub moby: Option<crate::orchestrate::engine::moby::Moby>,
+    /// Said before anything else.
+    pub first_line: String,
+    pub notes: Vec<String>,
+    pub kill_on_three_interrupts: bool,
+    /// Where the bundle's files really lie: what a watcher must look at.
+    pub linked: Vec<PathBuf>,
+}
+
+/// Reads, asks and plans.
+pub fn prepare(
+    context: &Context<'_>,
+    project: &Project,
+    experiment: &Experiment,
+    options: &RunOptions,
+    wanted: Wanted,
+) -> Result<Prepared, Failure> {
+    let settings = context.settings(project, experiment);
+    let flags = flags(context, &settings, options)?;
+    let layout = &project.layout;
+    let build_words = options.build_xargs.as_deref().map(run_flags::split).transpose()?.unwrap_or_default();
+    let cache = context.environment.cache_dir();
+
+    // What does not depend on each other is asked side by side: the repository, the experiment's files,
+    // the engine.
+    let (git, surveyed, enclosed) = std::thread::scope(|scope| {
+        let git = scope.spawn(|| git::state(layout, &experiment.name));
+        let surveyed = scope.spawn(|| {
+            (!wanted.live).then(|| {
+                bundle::survey(&bundle::Request {
+                    root: &layout.root,
+                    source: &experiment.dir,
+                    ignore_files: &[],
+                    cache: cache.as_deref(),
+                })
+            })
+        });
+        let enclosed = enclosure::find(&enclosure::Request {
+            layout,
+            experiment,
+            settings: &settings,
+            environment: &context.environment,
+            build_words: &build_words,
+            layer: wanted.layer,
+            host: wanted.host,
+        });
+        (git.join(), surveyed.join(), enclosed)
+    });
+    let gone = |_| Failure::ours("a part of the survey broke off");
+    let surveyed = surveyed.map_err(gone)?.transpose()?;
+    let git = git.map_err(gone)?;
+    let enclosed = enclosed?;
+    let Enclosed { engine, moby, version, reason, enclosure, prepare, image, image_id, lock, first_line, notes } = enclosed;
+
+    let now = clock::now();
+    let (name, folder) = journal::next_run(layout, &experiment.name, now, clock::seed());
+    let caller = who::caller(&context.environment);
+    let linked = surveyed.as_ref().map(|surveyed| surveyed.links.clone()).unwrap_or_default();
+    let digest = surveyed.as_ref().map(|surveyed| surveyed.digest.clone());
+    let source = match surveyed {
+        Some(surveyed) => Source::Bundle {
+            kept: layout.bundles_dir().join(&surveyed.digest).is_dir(),
+            digest: surveyed.digest,
+            manifest: surveyed.manifest,
+        },
+        None => Source::Live,
+    };
+    let (tty, stdin) = streams(wanted.may_have_terminal && moby.is_some() && !context.global.json);
+    let data = match options.data {
+        Some(DataMode::Ro) => Access::ReadOnly,
+        Some(DataMode::Rw) => Access::ReadWrite,
+        None => settings.data.mode,
+    };
+    let gpus = flags.gpus.as_ref().map(ToString::to_string);
+    let plan = plan(&Request {
+        layout,
+        experiment,
+        engine,
+        intent: wanted.intent,
+        program: wanted.program.clone(),
+        enclosure,
+        prepare,
+        source,
+        name: name.clone(),
+        folder: folder.clone(),
+        caller: caller.clone(),
+        image_user: settings.engine.user == RunAs::Image,
+        data,
+        shm_size: Some(settings.engine.shm_size),
+        pass: Vec::new(),
+        flags,
+        mounts: Vec::new(),
+        env: settings.run.env.iter().map(|word| run_flags::env_word(word)).collect(),
+        tty,
+        stdin,
+        labels: labels(project, experiment, &name, wanted.intent),
+    })?;
+    let record = Record {
+        version: record::VERSION,
+        scaf: env!("CARGO_PKG_VERSION").to_owned(),
+        run: name,
+        experiment: experiment.name.to_string(),
+        intent: wanted.intent,
+        command: command(&plan),
+        parameters: BTreeMap::new(),
+        engine: engine.name().to_owned(),
+        engine_version: version,
+        engine_reason: reason,
+        bundle: digest,
+        image,
+        image_id,
+        lock,
+        git: if context.global.dry_run { None } else { perform::keep_git(&folder, git)? },
+        host: who::machine(&caller),
+        gpus,
+        planned: clock::written(now),
+        plan,
+    };
+    Ok(Prepared {
+        record,
+        folder,
+        moby,
+        first_line,
+        notes,
+        kill_on_three_interrupts: wanted.kill_on_three_interrupts,
+        linked,
+    })
+}
+
+/// Prints the plan, or performs it and says how it went.
+pub fn finish(context: &Context<'_>, project: &Project, prepared: Prepared) -> Result<u8, Failure> {
+    let Prepared { record, folder, moby, first_line, notes, kill_on_three_interrupts, linked: _ } = prepared;
+    context.ui.say(&first_line);
+    for note in notes {
+        context.ui.warning(&note);
+    }
+    if context.global.dry_run {
+        act::print(context, &record.plan)?;
+        return Ok(0);
+    }
+    let mut world = World::new(context.ui, &context.environment, context.global.json).with_engine(moby);
+    world.kill_on_three_interrupts = kill_on_three_interrupts;
+    let outcome = perform::perform(&folder, &record, &world);
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => return Err(error.into()),
+    };
+    conclude(context, project, &record, &folder, &outcome)?;
+    Ok(outcome.status)
+}
+
+/// What is said at the end.
+pub fn conclude(
+    context: &Context<'_>,
+    project: &Project,
+    record: &Record,
+    folder: &Path,
+    outcome: &Outcome,
+) -> Result<(), Failure> {
+    let shown = project.layout.shown(folder).display();
+    if context.global.json {
+        return context.ui.object(&serde_json::json!({ "record": record, "outcome": outcome, "folder": folder }));
+    }
+    if outcome.out_of_memory {
+        context.ui.warning("a process of this run was killed for memory (see --memory in `scaf help cmd=local`)");
+    } else if outcome.status == 137 && !outcome.interrupted {
+        context.ui.warning("the run was killed by signal 9");
+    }
+    const SHOWN: usize = 10;
+    if !outcome.left.is_empty() {
+        context.ui.say(&format!("the run left files in {shown}/mnt/:"));
+        for path in outcome.left.iter().take(SHOWN) {
+            context.ui.say(&format!("  {}", path.display()));
+        }
+        if outcome.left.len() > SHOWN {
+            context.ui.say(&format!("  and {} more", outcome.left.len() - SHOWN));
+        }
+    }
+    let outputs = std::fs::read_dir(folder.join("outputs")).map_or(0, Iterator::count);
+    let what = if outputs > 0 { format!("{shown}/outputs/") } else { format!("{shown}/") };
+    context.ui.say(&format!("{} {} in {}: {what}", record.run, super::runs::ending(outcome), quantity::seconds(outcome.seconds)));
+    Ok(())
+}
+
+fn command(plan: &crate::spec::plan::Plan) -> Vec<String> {
+    use crate::spec::plan::Action;
+    plan.steps
+        .iter()
+        .find_map(|step| match &step.action {
+            Action::RunContainer { container, .. } => Some(container.command.clone()),
+            Action::RunProcess { argv, .. } => Some(argv.clone()),
+            _ => None,
+        })
+        .unwrap_or_default()
+}
+
+/// By these `ps`, `stop` and `gc` find what is ours.
+pub fn labels(project: &Project, experiment: &Experiment, run: &str, intent: Intent) -> BTreeMap<String, String> {
+    BTreeMap::from([
+        ("scaf.root".to_owned(), project.layout.root.to_string_lossy().into_owned()),
+        ("scaf.project".to_owned(), project.loaded.settings.project.name.clone()),
+        ("scaf.experiment".to_owned(), experiment.name.to_string()),
+        ("scaf.run".to_owned(), run.to_owned()),
+        ("scaf.intent".to_owned(), intent.name().to_owned()),
+    ])
+}
+
+/// Whether the run gets a terminal, and whether standard input is passed on.
+pub fn streams(may_have_terminal: bool) -> (bool, bool) {
+    let (input, output) = (io::stdin(), io::stdout());
+    let tty = may_have_terminal && input.is_terminal() && output.is_terminal();
+    // /dev/null and a closed stream have nothing to pass on.
+    let something = rustix::fs::fstat(&input).is_ok_and(|stat| {
+        let kind = rustix::fs::FileType::from_raw_mode(stat.st_mode);
+        kind != rustix::fs::FileType::CharacterDevice || input.is_terminal()
+    });
+    (tty, something)
+}
+
+/// The flags of the run: settings, then what was typed.
+fn flags(context: &Context<'_>, settings: &Settings, options: &RunOptions) -> Result<RunFlags, Failure> {
+    let mut flags = RunFlags { network: settings.engine.network.clone(), ..RunFlags::default() };
+    if let Some(words) = &options.run_xargs {
+        let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
+        let around = run_flags::Surroundings { directory: &context.directory, read: &read };
+        run_flags::parse(&run_flags::split(words)?, &around, &mut flags)?;
+    }
+    for word in &options.env {
+        let (name, value) = run_flags::env_word(word);
+        flags.env.insert(name, value);
+    }
+    if let Some(word) = &options.gpus {
+        flags.gpus = Some(GpuRequest::parse(word).map_err(|error| Failure::usage(error.to_string()))?);
+    }
+    Ok(flags)
+}

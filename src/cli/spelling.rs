@@ -1,0 +1,114 @@
+//! The second spelling: `exp=digits script=train.py run-xargs="--gpus all"`, as people type it to make,
+//! and `--gpus` with or without a value. Both are turned into plain flags before clap sees them.
+
+use clap::Command;
+
+use crate::spec::gpu::GpuRequest;
+
+/// What is not an option's own long name but is typed so to make.
+const ALIASES: [(&str, &str); 2] = [("dep", "path"), ("name", "exp")];
+
+/// Turns `KEY=VALUE` words into `--KEY=VALUE` where the command has such an option, and joins `--gpus`
+/// with the next word when that is one of its forms.
+pub fn normalise(words: Vec<String>, grammar: &Command) -> Vec<String> {
+    let mut out = Vec::with_capacity(words.len());
+    let mut words = words.into_iter();
+    out.extend(words.next());
+    let mut command: Option<&Command> = None;
+    let mut words = words.peekable();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            out.push(word);
+            out.extend(words);
+            return out;
+        }
+        if word == "--gpus" {
+            match words.next_if(|next| GpuRequest::is_form(next)) {
+                Some(form) => out.push(format!("--gpus={form}")),
+                None => out.push(word),
+            }
+            continue;
+        }
+        if word.starts_with('-') {
+            let takes = !word.contains('=') && takes_value(&word, command.unwrap_or(grammar), grammar);
+            out.push(word);
+            if takes {
+                out.extend(words.next());
+            }
+            continue;
+        }
+        match command {
+            None => {
+                command = grammar.find_subcommand(&word);
+                out.push(word);
+            }
+            Some(current) => {
+                if let Some(inner) = current.find_subcommand(&word) {
+                    command = Some(inner);
+                    out.push(word);
+                } else {
+                    out.push(rewritten(&word, current).unwrap_or(word));
+                }
+            }
+        }
+    }
+    out
+}
+
+fn rewritten(word: &str, command: &Command) -> Option<String> {
+    let (key, value) = word.split_once('=')?;
+    let has = |name: &str| command.get_arguments().any(|argument| argument.get_long() == Some(name));
+    if has(key) {
+        return Some(format!("--{key}={value}"));
+    }
+    let (_, name) = ALIASES.iter().find(|(alias, name)| *alias == key && has(name))?;
+    Some(format!("--{name}={value}"))
+}
+
+/// Whether the word after this option belongs to it.
+fn takes_value(word: &str, command: &Command, grammar: &Command) -> bool {
+    let find = |command: &Command| {
+        command
+            .get_arguments()
+            .find(|argument| match word.strip_prefix("--") {
+                Some(long) => argument.get_long() == Some(long),
+                None => argument.get_short().is_some_and(|short| word == format!("-{short}")),
+            })
+            .map(|argument| argument.get_action().takes_values() && !argument.is_require_equals_set())
+    };
+    find(command).or_else(|| find(grammar)).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn normal(line: &str) -> String {
+        let words = shlex::split(line).unwrap();
+        shlex::try_join(normalise(words, &crate::cli::args::Cli::command()).iter().map(String::as_str)).unwrap()
+    }
+
+    #[test]
+    fn the_spelling_of_make() {
+        assert_eq!(
+            normal("scaf local exp=digits script=train.py run-xargs='--gpus all' script-xargs='--epochs 8'"),
+            "scaf local '--exp=digits' '--script=train.py' '--run-xargs=--gpus all' '--script-xargs=--epochs 8'"
+        );
+        assert_eq!(normal("scaf help cmd=local"), "scaf help '--cmd=local'");
+    }
+
+    #[test]
+    fn values_of_options_and_words_after_the_dashes_stay() {
+        assert_eq!(normal("scaf local -e exp=1 d -- exp=2"), "scaf local -e 'exp=1' d -- 'exp=2'");
+        assert_eq!(normal("scaf -C exp=x list"), "scaf -C 'exp=x' list");
+    }
+
+    #[test]
+    fn gpus_take_only_their_forms() {
+        assert_eq!(normal("scaf local --gpus digits"), "scaf local --gpus digits");
+        assert_eq!(normal("scaf local --gpus free:2 digits"), "scaf local '--gpus=free:2' digits");
+        assert_eq!(normal("scaf local --gpus"), "scaf local --gpus");
+    }
+}

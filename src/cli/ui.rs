@@ -1,0 +1,230 @@
+//! The one place that writes to the two streams. stdout is for data, stderr for talk.
+
+pub mod quantity;
+pub mod table;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Mutex;
+use std::time::Instant;
+
+use console::Style;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::args::Global;
+use super::failure::Failure;
+use crate::orchestrate::reporter::{Event, Reporter};
+use crate::spec::hint::Fault;
+use crate::spec::settings::env_vars::Environment;
+
+/// How much and in what dress scaf talks.
+#[derive(Debug)]
+pub struct Ui {
+    quiet: bool,
+    verbose: u8,
+    pub json: bool,
+    colour: bool,
+    /// stderr is a terminal that can redraw a line.
+    live: bool,
+    bar: Mutex<Option<(String, ProgressBar, Instant)>>,
+}
+
+impl Ui {
+    pub fn new(global: &Global, environment: &Environment) -> Self {
+        let terminal = io::stderr().is_terminal();
+        let ci = environment.get("CI").is_some_and(|value| !value.is_empty() && value != "false");
+        let no_colour = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let dumb = environment.get("TERM") == Some("dumb");
+        Self {
+            quiet: global.quiet,
+            verbose: global.verbose,
+            json: global.json,
+            colour: terminal && !no_colour && !dumb,
+            live: terminal && !ci && !dumb,
+            bar: Mutex::new(None),
+        }
+    }
+
+    /// Before the flags are known.
+    pub fn plain(environment: &Environment) -> Self {
+        Self::new(&Global::default(), environment)
+    }
+
+    fn style(&self, style: Style, text: &str) -> String {
+        if self.colour { style.force_styling(true).apply_to(text).to_string() } else { text.to_owned() }
+    }
+
+    /// A line of talk. That nobody can read it (stderr closed) is no reason to stop.
+    fn talk(&self, text: &str) {
+        let guard = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match guard.as_ref() {
+            Some((_, bar, _)) => bar.suspend(|| drop(writeln!(io::stderr(), "{text}"))),
+            None => drop(writeln!(io::stderr(), "{text}")),
+        }
+    }
+
+    /// Data for the caller, written at once. A reader that has gone (`| head -1`) is not a failure.
+    pub fn data(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::user(format!("cannot write to standard output: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// One JSON object as data.
+    pub fn object(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
+        let mut text = serde_json::to_string_pretty(value)
+            .map_err(|error| Failure::ours(format!("cannot write the answer as JSON: {error}")))?;
+        text.push('\n');
+        self.data(&text)
+    }
+
+    pub fn warning(&self, text: &str) {
+        if !self.quiet {
+            self.talk(&format!("{} {text}", self.style(Style::new().yellow().bold(), "warning:")));
+        }
+    }
+
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            self.talk(text);
+        }
+    }
+
+    pub fn hint(&self, text: &str) {
+        if !self.quiet {
+            self.talk(&format!("{} {text}", self.style(Style::new().cyan().bold(), "hint:")));
+        }
+    }
+
+    pub fn detail(&self, text: &str) {
+        if self.verbose > 0 && !self.quiet {
+            self.talk(&self.style(Style::new().dim(), text));
+        }
+    }
+
+    pub fn failure(&self, failure: &Failure) {
+        self.finish_bar();
+        let Failure { message, causes, hints, fault } = failure;
+        let mut text = format!("{} {message}", self.style(Style::new().red().bold(), "error:"));
+        for cause in causes {
+            text.push_str("\n  because: ");
+            text.push_str(cause);
+        }
+        if !hints.is_empty() {
+            text.push('\n');
+        }
+        for hint in hints {
+            text.push_str(&format!("\n{} {hint}", self.style(Style::new().cyan().bold(), "hint:")));
+        }
+        if *fault == Fault::Ours {
+            text.push_str("\n\nThis is a defect of scaf: please report it with what you typed.");
+        }
+        self.talk(&text);
+        if self.json {
+            let object = serde_json::json!({
+                "error": { "message": message, "causes": causes, "hints": hints, "status": failure.status() }
+            });
+            drop(self.object(&object));
+        }
+    }
+
+    fn finish_bar(&self) {
+        let mut guard = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((_, bar, _)) = guard.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn progress(&self, label: &str, done: u64, total: Option<u64>) {
+        if self.quiet || !self.live {
+            return;
+        }
+        let mut guard = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if guard.as_ref().is_none_or(|(name, _, _)| name != label) {
+            if let Some((_, bar, _)) = guard.take() {
+                bar.finish_and_clear();
+            }
+            let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+            let template = if total.is_some() { "{spinner} {prefix} {bar:30} {pos}/{len}" } else { "{spinner} {prefix} {elapsed} {wide_msg}" };
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style);
+            }
+            bar.set_prefix(label.to_owned());
+            bar.enable_steady_tick(std::time::Duration::from_millis(120));
+            *guard = Some((label.to_owned(), bar, Instant::now()));
+        }
+        if let Some((_, bar, _)) = guard.as_ref() {
+            bar.set_position(done);
+        }
+    }
+}
+
+impl Reporter for Ui {
+    fn tell(&self, event: Event<'_>) {
+        match event {
+            Event::Step(text) | Event::Say(text) => self.say(text),
+            Event::Detail(text) => self.detail(text),
+            Event::Warning(text) => self.warning(text),
+            Event::Output(text) => {
+                if self.quiet {
+                    return;
+                }
+                let live = self.live && self.verbose == 0;
+                let guard = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                match guard.as_ref() {
+                    Some((_, bar, _)) if live => bar.set_message(text.trim_end().to_owned()),
+                    _ => {
+                        drop(guard);
+                        self.talk(&format!("  {}", text.trim_end()));
+                    }
+                }
+            }
+            Event::Progress { label, done, total } => self.progress(label, done, total),
+            Event::Done { label } => {
+                let mut guard = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                if guard.as_ref().is_some_and(|(name, _, _)| name == label)
+                    && let Some((_, bar, _)) = guard.take()
+                {
+                    bar.finish_and_clear();
+                }
+            }
+        }
+    }
+}
+
+/// Help and version go to stdout with status 0; everything else is a usage error.
+pub fn clap_error(error: &clap::Error, environment: &Environment, words: &[String]) -> u8 {
+    use clap::error::ErrorKind;
+    let ui = Ui::plain(environment);
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let text = if ui.colour && io::stdout().is_terminal() {
+                error.render().ansi().to_string()
+            } else {
+                error.render().to_string()
+            };
+            u8::from(ui.data(&text).is_err())
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            ui.talk(&error.render().to_string());
+            2
+        }
+        _ => {
+            let text = error.render().to_string();
+            let mut text = text.trim_end().to_owned();
+            if let Some(word) = words.iter().skip(2).find(|word| {
+                word.split_once('=').is_some_and(|(key, _)| {
+                    !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '-') && text.contains(word.as_str())
+                }) && !word.starts_with('-')
+            }) {
+                let key = word.split_once('=').map_or("", |(key, _)| key);
+                text.push_str(&format!("\n\nhint: this command has no argument `{key}=`"));
+            }
+            ui.talk(&text);
+            2
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! The third door: carries out a plan, and decides nothing.
+
+pub mod files;
+pub mod process;
+pub mod venv;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::engine::moby::error::EngineError;
+use super::engine::moby::run::{RunError, RunIo, SignalSource};
+use super::engine::moby::surroundings::Surroundings;
+use super::engine::moby::{BuildError, Moby};
+use super::reporter::{Event, Reporter};
+use crate::spec::container::{Container, EnvValue};
+use crate::spec::env_vars::Environment;
+use crate::spec::hint::{Explain, Fault};
+use crate::spec::plan::{Action, ContainerEngine, Logs, Plan, Ready, Step, When};
+
+/// What a plan is executed in.
+pub struct World<'a> {
+    pub reporter: &'a dyn Reporter,
+    pub environment: &'a Environment,
+    /// The child's standard output goes to standard error, since data stands on ours (`--json`).
+    pub child_to_stderr: bool,
+    /// Three Ctrl-C within two seconds kill a run that has a terminal.
+    pub kill_on_three_interrupts: bool,
+    /// Connections made while surveying.
+    pub engines: RefCell<BTreeMap<&'static str, Moby>>,
+    /// Where the run's signals come from; a watcher feeds its own.
+    pub signals: RefCell<Option<SignalSource>>,
+    /// Random words made for this execution, by name.
+    secrets: RefCell<BTreeMap<String, String>>,
+}
+
+/// How a plan's execution ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ended {
+    /// The run's own exit status; 0 for a plan without a run.
+    pub status: u8,
+    /// The plan had a run, and it was started.
+    pub ran: bool,
+    pub out_of_memory: bool,
+    pub interrupted: bool,
+    /// The run was ended at the caller's wish, e.g. by a second Ctrl-C.
+    pub killed: bool,
+    pub peak_memory: Option<u64>,
+    pub started: Option<SystemTime>,
+    pub finished: Option<SystemTime>,
+    pub container: Option<String>,
+    pub image_id: Option<String>,
+    /// Files that the run left in its scratch folder.
+    pub left: Vec<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    #[error(transparent)]
+    File(#[from] files::FileError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error(transparent)]
+    Run(#[from] RunError),
+    #[error(transparent)]
+    Process(#[from] process::ProcessError),
+    #[error(transparent)]
+    Venv(#[from] venv::VenvError),
+    #[error("cannot open the log `{path}`")]
+    Log { path: PathBuf, source: io::Error },
+    #[error("the variable `{name}` is to be passed on, and is not set")]
+    Unset { name: String },
+    #[error("no random numbers are to be had: {reason}")]
+    Random { reason: String },
+}
+
+impl Explain for ExecuteError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::File(error) => error.fault(),
+            Self::Engine(error) => error.fault(),
+            Self::Build(error) => error.fault(),
+            Self::Run(error) => error.fault(),
+            Self::Process(error) => error.fault(),
+            Self::Venv(error) => error.fault(),
+            Self::Log { .. } | Self::Random { .. } => Fault::World,
+            Self::Unset { .. } => Fault::User,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::File(error) => error.hints(),
+            Self::Engine(error) => error.hints(),
+            Self::Build(error) => error.hints(),
+            Self::Run(error) => error.hints(),
+            Self::Process(error) => error.hints(),
+            Self::Venv(error) => error.hints(),
+            Self::Log { .. } | Self::Random { .. } => Vec::new(),
+            Self::Unset { name } => vec![format!("export {name}=…, or leave it out")],
+        }
+    }
+}
+
+impl<'a> World<'a> {
+    pub fn new(reporter: &'a dyn Reporter, environment: &'a Environment, child_to_stderr: bool) -> Self {
+        Self {
+            reporter,
+            environment,
+            child_to_stderr,
+            kill_on_three_interrupts: false,
+            engines: RefCell::new(BTreeMap::new()),
+            signals: RefCell::new(None),
+            secrets: RefCell::new(BTreeMap::new()),
+        }
+    }
+
+    /// A connection that was made already is used again.
+    pub fn with_engine(self, moby: Option<Moby>) -> Self {
+        if let Some(moby) = moby {
+            self.engines.borrow_mut().insert(moby.engine().client(), moby);
+        }
+        self
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        if let Some(secret) = self.secrets.borrow().get(name) {
+            return Some(secret.clone());
+        }
+        self.environment.given(name).map(|value| value.to_string_lossy().into_owned())
+    }
+
+    /// Names become values at the last moment.
+    fn resolve(&self, env: &BTreeMap<String, EnvValue>) -> BTreeMap<String, String> {
+        env.iter()
+            .filter_map(|(name, value)| {
+                let value = match value {
+                    EnvValue::Plain(value) => value.clone(),
+                    // As with the docker client: a name that is not set is not passed on.
+                    EnvValue::FromHost => self.value(name)?,
+                    EnvValue::Prefix(front) => match self.value(name) {
+                        Some(rest) if !rest.is_empty() => format!("{front}:{rest}"),
+                        _ => front.clone(),
+                    },
+                };
+                Some((name.clone(), value))
+            })
+            .collect()
+    }
+
+    fn with_moby<T>(
+        &self,
+        engine: ContainerEngine,
+        deed: impl FnOnce(&Moby) -> Result<T, ExecuteError>,
+    ) -> Result<T, ExecuteError> {
+        let known = self.engines.borrow_mut().remove(engine.client());
+        let moby = match known {
+            Some(moby) => moby,
+            None => Moby::connect(engine, None, &surroundings(self.environment))?,
+        };
+        let outcome = deed(&moby);
+        self.engines.borrow_mut().insert(engine.client(), moby);
+        outcome
+    }
+}
+
+/// The environment as the engines' client asks for it.
+pub fn surroundings(environment: &Environment) -> Surroundings {
+    let environment = environment.clone();
+    Surroundings::new(move |name| environment.given(name).map(|value| value.to_string_lossy().into_owned()))
+}
+
+/// Executes the plan. After a failure only the steps marked `Always` are done; the first failure is
+/// the one that is told.
+pub fn execute(plan: &Plan, world: &World<'_>) -> Result<Ended, ExecuteError> {
+    let mut ended = Ended::default();
+    let mut failure = None;
+    let mut told = "";
+    for step in &plan.steps {
+        let Step { why, when, action } = step;
+        let due = match when {
+            When::Always => true,
+            When::InTurn => failure.is_none() && ended.status == 0,
+        };
+        if !due {
+            continue;
+        }
+        if told != why {
+            world.reporter.tell(Event::Detail(why));
+            told = why;
+        }
+        if let Err(error) = carry_out(action, world, &mut ended) {
+            // What went wrong while tidying up must not hide what went wrong before.
+            if failure.is_none() {
+                failure = Some(error);
+            } else {
+                world.reporter.tell(Event::Warning(&error.to_string()));
+            }
+        }
+    }
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(ended),
+    }
+}
+
+fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<(), ExecuteError> {
+    match action {
+        Action::MakeDirectory { path } => files::make_directory(path)?,
+        Action::WriteFile { path, content, executable, if_there } => {
+            files::write_whole(path, content, *executable, *if_there)?;
+        }
+        Action::Symlink { link, target } => files::symlink(link, target)?,
+        Action::Remove { path } => files::remove(path)?,
+        Action::Rename { from, to } => files::rename(from, to)?,
+        Action::KeepBundle { source, manifest, digest, into } => {
+            files::keep_bundle(source, manifest, digest, into)?;
+        }
+        Action::CopyTree { from, to } => files::copy_tree(from, to)?,
+        Action::Command { argv, cwd, env } => {
+            process::command(argv, cwd.as_deref(), &world.resolve(env), world.reporter)?;
+        }
+        Action::MakeVenv { path, python, requirements, more, uv } => {
+            venv::make(path, python, requirements, more, uv.as_deref(), world)?;
+        }
+        Action::MakeSecret { name } => {
+            if world.value(name).is_none_or(|value| value.is_empty()) {
+                let secret = random_word()?;
+                world.secrets.borrow_mut().insert(name.clone(), secret);
+            }
+        }
+        Action::BuildImage { engine, build } => {
+            let built = world.with_moby(*engine, |moby| Ok(moby.build(build, world.reporter)?))?;
+            ended.image_id = Some(built.id);
+        }
+        Action::RunContainer { engine, container, logs, ready } => {
+            run_container(*engine, container, logs.as_ref(), ready.as_ref(), world, ended)?;
+        }
+        Action::RunProcess { argv, cwd, env, unset, stdin, logs, ready } => {
+            let announcer = announce(ready.as_ref(), world);
+            let outcome = process::run(
+                &process::Request {
+                    argv,
+                    cwd,
+                    env: &world.resolve(env),
+                    unset,
+                    stdin: *stdin,
+                    stdout_log: logs.as_ref().map(|logs| logs.stdout.as_path()),
+                    stderr_log: logs.as_ref().and_then(|logs| logs.stderr.as_deref()),
+                    child_to_stderr: world.child_to_stderr,
+                },
+                world.signals.borrow_mut().take(),
+            );
+            drop(announcer);
+            let outcome = outcome?;
+            ended.status = outcome.status;
+            ended.ran = true;
+            ended.interrupted = outcome.interrupted;
+            ended.killed = outcome.killed;
+            ended.peak_memory = outcome.peak_memory;
+            ended.started = Some(outcome.started);
+            ended.finished = Some(outcome.finished);
+        }
+        Action::Tidy { scratch, copy, bundle } => {
+            let left = files::tidy(scratch, copy.as_deref(), bundle.as_deref())?;
+            ended.left.extend(left);
+        }
+    }
+    Ok(())
+}
+
+fn run_container(
+    engine: ContainerEngine,
+    container: &Container,
+    logs: Option<&Logs>,
+    ready: Option<&Ready>,
+    world: &World<'_>,
+    ended: &mut Ended,
+) -> Result<(), ExecuteError> {
+    // Names become values here, in the request to the engine and nowhere else.
+    let mut resolved = container.clone();
+    resolved.env = world.resolve(&container.env).into_iter().map(|(name, value)| (name, EnvValue::Plain(value))).collect();
+    let mut stdout_log = open_log(logs.map(|logs| logs.stdout.as_path()))?;
+    let mut stderr_log = open_log(logs.and_then(|logs| logs.stderr.as_deref()))?;
+    let stdin = io::stdin();
+    let terminal = io::stdin();
+    let (mut to_stdout, mut to_stderr, mut also_stderr) = (io::stdout(), io::stderr(), io::stderr());
+    let stdout: &mut dyn Write = if world.child_to_stderr { &mut also_stderr } else { &mut to_stdout };
+    let announcer = announce(ready, world);
+    let end = world.with_moby(engine, |moby| {
+        let io = RunIo {
+            stdout,
+            stderr: &mut to_stderr,
+            stdout_log: stdout_log.as_mut().map(|file| file as &mut dyn Write),
+            stderr_log: stderr_log.as_mut().map(|file| file as &mut dyn Write),
+            stdin: container.stdin.then(|| stdin.as_fd()),
+            terminal: container.tty.then(|| terminal.as_fd()),
+            kill_on_three_interrupts: world.kill_on_three_interrupts,
+            signals: world.signals.borrow_mut().take().unwrap_or(SignalSource::Process),
+        };
+        Ok(moby.run(&resolved, io, &mut |_| {})?)
+    });
+    drop(announcer);
+    let end = end?;
+    for note in [&end.output_lost, &end.log_lost, &end.complaint].into_iter().flatten() {
+        world.reporter.tell(Event::Detail(note));
+    }
+    ended.status = end.status;
+    ended.ran = true;
+    ended.out_of_memory = end.out_of_memory;
+    ended.interrupted = end.signal.is_some();
+    ended.killed = end.killed;
+    ended.peak_memory = end.usage.peak_memory;
+    ended.started = Some(end.started);
+    ended.finished = Some(end.finished);
+    ended.container = Some(end.container);
+    Ok(())
+}
+
+fn open_log(path: Option<&Path>) -> Result<Option<File>, ExecuteError> {
+    path.map(|path| {
+        if let Some(parent) = path.parent() {
+            files::make_directory(parent)?;
+        }
+        File::create(path).map_err(|source| ExecuteError::Log { path: path.to_owned(), source })
+    })
+    .transpose()
+}
+
+/// Says the message once the server answers; stops asking when dropped.
+struct Announcer(Option<std::sync::mpsc::Sender<()>>);
+
+fn announce(ready: Option<&Ready>, world: &World<'_>) -> Announcer {
+    let Some(Ready { url, message, token_env }) = ready else { return Announcer(None) };
+    let token = token_env.as_ref().and_then(|name| world.value(name)).unwrap_or_default();
+    let message = message.replace("{token}", &token);
+    let (sender, stopped) = std::sync::mpsc::channel::<()>();
+    let Some((host, path)) = url.strip_prefix("http://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) else {
+        return Announcer(None);
+    };
+    let (host, path) = (host.to_owned(), path.to_owned());
+    std::thread::spawn(move || {
+        // Asked five times a second until it answers, or until the run is over.
+        while stopped.recv_timeout(Duration::from_millis(200)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            if answers(&host, &path) {
+                let _ = writeln!(io::stderr(), "{message}");
+                break;
+            }
+        }
+    });
+    Announcer(Some(sender))
+}
+
+impl Drop for Announcer {
+    fn drop(&mut self) {
+        drop(self.0.take());
+    }
+}
+
+/// Whether an HTTP server speaks there. A port that is merely open is the engine's proxy.
+fn answers(host: &str, path: &str) -> bool {
+    use std::io::Read as _;
+    let limit = Duration::from_secs(2);
+    let Some(address) = std::net::ToSocketAddrs::to_socket_addrs(host).ok().and_then(|mut list| list.next()) else {
+        return false;
+    };
+    let Ok(mut stream) = std::net::TcpStream::connect_timeout(&address, limit) else { return false };
+    let request = format!("GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n");
+    let mut head = [0; 5];
+    stream.set_read_timeout(Some(limit)).is_ok()
+        && stream.write_all(request.as_bytes()).is_ok()
+        && stream.read_exact(&mut head).is_ok()
+        && head.starts_with(b"HTTP/")
+}
+
+fn random_word() -> Result<String, ExecuteError> {
+    let mut bytes = [0u8; 24];
+    let read = File::open("/dev/urandom").and_then(|mut file| io::Read::read_exact(&mut file, &mut bytes));
+    read.map_err(|error| ExecuteError::Random { reason: error.to_string() })?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,7 @@
+//! Where commands are typed: this machine, and what is on it.
+
+pub mod clock;
+pub mod git;
+pub mod port;
+pub mod python;
+pub mod who;

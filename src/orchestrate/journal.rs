@@ -1,0 +1,197 @@
+//! The run record on the disk: made before the first step, closed after the last, read back by `runs`.
+
+use std::path::{Path, PathBuf};
+
+use crate::orchestrate::execute::files::{self, FileError};
+use crate::project::layout::Layout;
+use crate::project::name::ExperimentName;
+use crate::spec::hint::Explain;
+use crate::spec::plan::IfThere;
+use crate::spec::record::{Outcome, Record};
+
+/// File with what will be done and what it takes to do it again.
+pub const PLAN: &str = "plan.json";
+/// File with how it ended.
+pub const OUTCOME: &str = "outcome.json";
+
+const ADJECTIVES: [&str; 48] = [
+    "able", "amber", "ample", "apt", "bold", "brave", "bright", "brisk", "calm", "candid", "clear", "clever",
+    "deft", "eager", "early", "fair", "fleet", "fond", "frank", "free", "fresh", "gentle", "glad", "golden",
+    "grand", "green", "happy", "hardy", "keen", "kind", "light", "lively", "lucid", "merry", "mild", "neat",
+    "noble", "plain", "proud", "quick", "quiet", "rapid", "ready", "sharp", "steady", "sunny", "swift", "warm",
+];
+
+const ANIMALS: [&str; 48] = [
+    "auk", "badger", "bat", "bear", "beaver", "bison", "boar", "crane", "crow", "curlew", "deer", "dingo", "dove",
+    "eagle", "elk", "ermine", "falcon", "ferret", "finch", "fox", "gecko", "goose", "hare", "hawk", "heron",
+    "ibex", "ibis", "jay", "kite", "lark", "lemur", "linnet", "lynx", "marten", "mole", "newt", "otter", "owl",
+    "panda", "puffin", "raven", "robin", "seal", "stoat", "swan", "tapir", "vole", "wren",
+];
+
+/// Trouble with the journal itself.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error("cannot read `{path}`")]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("`{path}` is not a record that this scaf can read: {reason}")]
+    Form { path: PathBuf, reason: String },
+    #[error("no run named `{name}`")]
+    NoRun { name: String, near: Vec<String> },
+    #[error("`{name}` could be any of {}", .candidates.join(", "))]
+    Ambiguous { name: String, candidates: Vec<String> },
+}
+
+impl Explain for JournalError {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::File(error) => error.hints(),
+            Self::NoRun { near, .. } if near.is_empty() => vec!["`scaf runs` lists them".to_owned()],
+            Self::NoRun { near, .. } => vec![format!("the latest are: {}", near.join(", "))],
+            Self::Ambiguous { .. } => vec!["give more of the name".to_owned()],
+            Self::Read { .. } | Self::Form { .. } => Vec::new(),
+        }
+    }
+}
+
+/// A memorable name out of a seed: `brave_otter`.
+pub fn memorable(seed: u64) -> String {
+    let adjective = ADJECTIVES[usize::try_from(seed % 48).unwrap_or(0)];
+    let animal = ANIMALS[usize::try_from(seed / 48 % 48).unwrap_or(0)];
+    format!("{adjective}_{animal}")
+}
+
+/// The next run's folder: its name is free at this moment, and two scaf at once differ in the seed.
+pub fn next_run(layout: &Layout, experiment: &ExperimentName, now: jiff::Timestamp, seed: u64) -> (String, PathBuf) {
+    let time = now.strftime("%Y%m%d-%H%M%S").to_string();
+    let folder = layout.runs_dir().join(experiment.as_str());
+    let mut seed = seed;
+    loop {
+        let name = format!("{time}_{}", memorable(seed));
+        let path = folder.join(&name);
+        if !path.exists() {
+            return (name, path);
+        }
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+    }
+}
+
+/// Writes `plan.json`; the folder is made.
+pub fn open(folder: &Path, record: &Record) -> Result<(), JournalError> {
+    write(&folder.join(PLAN), record)
+}
+
+/// Writes `outcome.json`.
+pub fn close(folder: &Path, outcome: &Outcome) -> Result<(), JournalError> {
+    write(&folder.join(OUTCOME), outcome)
+}
+
+fn write(path: &Path, value: &impl serde::Serialize) -> Result<(), JournalError> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|error| JournalError::Form { path: path.to_owned(), reason: error.to_string() })?;
+    text.push('\n');
+    if let Some(parent) = path.parent() {
+        files::make_directory(parent)?;
+    }
+    files::write_whole(path, &text, false, IfThere::Replace)?;
+    Ok(())
+}
+
+/// One run as it is found on the disk.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    pub experiment: String,
+    pub name: String,
+    pub folder: PathBuf,
+}
+
+impl Entry {
+    pub fn record(&self) -> Result<Record, JournalError> {
+        read(&self.folder.join(PLAN))?.ok_or_else(|| JournalError::Form {
+            path: self.folder.join(PLAN),
+            reason: "it is not there".to_owned(),
+        })
+    }
+
+    /// `None` while it runs, or when scaf was killed outright.
+    pub fn outcome(&self) -> Result<Option<Outcome>, JournalError> {
+        read(&self.folder.join(OUTCOME))
+    }
+
+    /// `brave_otter` of `20261122-155001_brave_otter`.
+    pub fn short(&self) -> &str {
+        self.name.split_once('_').map_or(self.name.as_str(), |(_, short)| short)
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, JournalError> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(JournalError::Read { path: path.to_owned(), source }),
+    };
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|error| JournalError::Form { path: path.to_owned(), reason: error.to_string() })
+}
+
+/// Every run of the project, the newest first. Only folders are looked at.
+pub fn entries(layout: &Layout) -> Result<Vec<Entry>, JournalError> {
+    let mut found = Vec::new();
+    descend(&layout.runs_dir(), &mut Vec::new(), &mut found)?;
+    found.sort_by(|a, b| b.name.cmp(&a.name).then_with(|| a.experiment.cmp(&b.experiment)));
+    Ok(found)
+}
+
+fn descend(folder: &Path, path: &mut Vec<String>, found: &mut Vec<Entry>) -> Result<(), JournalError> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(JournalError::Read { path: folder.to_owned(), source }),
+    };
+    for entry in entries.flatten() {
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if name.starts_with('.') || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        // A run's folder begins with its time; an experiment's with a letter.
+        if name.starts_with(|c: char| c.is_ascii_digit()) {
+            if entry.path().join(PLAN).is_file() {
+                found.push(Entry { experiment: path.join("/"), name, folder: entry.path() });
+            }
+        } else {
+            path.push(name);
+            descend(&entry.path(), path, found)?;
+            path.pop();
+        }
+    }
+    Ok(())
+}
+
+/// The run that a word means: its whole name, its memorable part, or `exp/name`; the newest wins where
+/// the memorable part recurs in one experiment only by a whole name.
+pub fn find(layout: &Layout, word: &str) -> Result<Entry, JournalError> {
+    let all = entries(layout)?;
+    let matches: Vec<&Entry> = all
+        .iter()
+        .filter(|entry| {
+            entry.name == word
+                || entry.short() == word
+                || format!("{}/{}", entry.experiment, entry.name) == word
+                || format!("{}/{}", entry.experiment, entry.short()) == word
+                || entry.folder.ends_with(word)
+        })
+        .collect();
+    match matches.as_slice() {
+        [one] => Ok((*one).clone()),
+        [] => Err(JournalError::NoRun {
+            name: word.to_owned(),
+            near: all.iter().take(5).map(|entry| entry.short().to_owned()).collect(),
+        }),
+        many => Err(JournalError::Ambiguous {
+            name: word.to_owned(),
+            candidates: many.iter().map(|entry| format!("`{}/{}`", entry.experiment, entry.name)).collect(),
+        }),
+    }
+}

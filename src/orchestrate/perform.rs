@@ -1,0 +1,132 @@
+//! A run from its record's first file to its last: the journal around the execution.
+
+use std::path::{Path, PathBuf};
+
+use super::execute::{self, Ended, ExecuteError, World, files};
+use super::host::{clock, git};
+use super::journal::{self, JournalError};
+use crate::spec::hint::{Explain, Fault};
+use crate::spec::plan::{IfThere, Plan};
+use crate::spec::record::{self, Outcome, Record};
+
+#[derive(Debug, thiserror::Error)]
+pub enum PerformError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+}
+
+impl Explain for PerformError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Journal(error) => error.fault(),
+            Self::Execute(error) => error.fault(),
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Journal(error) => error.hints(),
+            Self::Execute(error) => error.hints(),
+        }
+    }
+}
+
+/// The status that scaf leaves with when no child came to run.
+fn status_of(fault: Fault) -> u8 {
+    match fault {
+        Fault::Usage => 2,
+        Fault::User | Fault::World | Fault::Ours => 1,
+        Fault::Start(status) => status,
+    }
+}
+
+/// The git part of a record; the difference is put beside it.
+pub fn keep_git(folder: &Path, state: Option<git::State>) -> Result<Option<record::Git>, JournalError> {
+    const DIFFERENCE: &str = "uncommitted.diff";
+    let Some(git::State { commit, branch, difference }) = state else { return Ok(None) };
+    let uncommitted = if difference.is_empty() {
+        None
+    } else {
+        files::make_directory(folder)?;
+        files::write_whole(&folder.join(DIFFERENCE), &difference, false, IfThere::Replace)?;
+        Some(DIFFERENCE.to_owned())
+    };
+    Ok(Some(record::Git { commit, branch, uncommitted }))
+}
+
+/// Executes the record's plan with the journal around it. The outcome is written whatever happens.
+pub fn perform(folder: &Path, record: &Record, world: &World<'_>) -> Result<Outcome, PerformError> {
+    journal::open(folder, record)?;
+    conclude(folder, &record.plan, world)
+}
+
+/// The part after `plan.json` stands.
+pub fn conclude(folder: &Path, plan: &Plan, world: &World<'_>) -> Result<Outcome, PerformError> {
+    let begun = clock::now();
+    let result = execute::execute(plan, world);
+    let ended = clock::now();
+    let mut outcome = Outcome {
+        version: record::VERSION,
+        ended: clock::written(ended),
+        seconds: round(ended.duration_since(begun).as_secs_f64()),
+        ..Outcome::default()
+    };
+    match &result {
+        Ok(end) => fill(&mut outcome, end),
+        Err(error) => {
+            outcome.status = status_of(error.fault());
+            outcome.error = Some(error.to_string());
+        }
+    }
+    journal::close(folder, &outcome)?;
+    result?;
+    Ok(outcome)
+}
+
+fn fill(outcome: &mut Outcome, end: &Ended) {
+    let Ended {
+        status,
+        ran: _,
+        out_of_memory,
+        interrupted,
+        killed,
+        peak_memory,
+        started,
+        finished,
+        container,
+        image_id,
+        left,
+    } = end;
+    outcome.status = *status;
+    outcome.out_of_memory = *out_of_memory;
+    outcome.interrupted = *interrupted || *killed;
+    outcome.peak_memory = *peak_memory;
+    outcome.started = started.map(clock::written_system);
+    if let Some(finished) = finished {
+        outcome.ended = clock::written_system(*finished);
+        if let Some(started) = started {
+            outcome.seconds = round(finished.duration_since(*started).unwrap_or_default().as_secs_f64());
+        }
+    }
+    outcome.container_id.clone_from(container);
+    outcome.image_id.clone_from(image_id);
+    outcome.left.clone_from(left);
+}
+
+/// Milliseconds are enough.
+fn round(seconds: f64) -> f64 {
+    (seconds * 1000.0).round() / 1000.0
+}
+
+/// Takes away a run's folder that no run came to use, so that a refused request leaves nothing.
+pub fn forget(folder: &Path, runs: &Path) {
+    let mut path: PathBuf = folder.to_owned();
+    // Only empty folders go, up to the one that holds all runs.
+    while path != runs && std::fs::remove_dir(&path).is_ok() {
+        if !path.pop() {
+            break;
+        }
+    }
+}
