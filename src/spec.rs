@@ -1,5 +1,6 @@
 //! What is to be built and run, and the plan. Values only.
 
+pub mod build_context;
 pub mod bundle;
 pub mod capability;
 pub mod container;
@@ -7,6 +8,7 @@ pub mod dockerfile;
 pub mod gpu;
 pub mod hint;
 pub mod image;
+pub mod image_tag;
 pub mod mount;
 pub mod network;
 pub mod plan;

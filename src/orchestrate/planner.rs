@@ -1,7 +1,9 @@
 //! From what was loaded and asked to a plan. Pure: no disk, no process, no clock.
 
+pub mod build;
 pub mod dependency;
 pub mod init;
+pub mod layer;
 pub mod new_exp;
 pub mod run;
 pub mod venv;

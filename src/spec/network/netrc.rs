@@ -51,5 +51,5 @@ const AWK: &str = r#"/^[ \t]*#/ { next }
 END { if (sep != "") print "" }"#;
 
 pub fn shell(file: &str, hosts: &[String]) -> String {
-    format!("awk -v hosts={} {} {file}", word(&format!(" {} ", hosts.join(" "))), word(AWK))
+    format!("awk -v hosts={} '{AWK}' {file}", word(&format!(" {} ", hosts.join(" "))))
 }

@@ -57,7 +57,7 @@ impl PipConf {
             }
             self.close(&section, open.take());
             if let Some(rest) = line.strip_prefix('[') {
-                section = rest.split(']').next().unwrap_or_default().to_owned();
+                rest.split(']').next().unwrap_or_default().clone_into(&mut section);
             } else {
                 let (key, value) = line.split_once(['=', ':']).unwrap_or((line, ""));
                 let key = key.trim_end().to_ascii_lowercase().replace('_', "-");
@@ -158,7 +158,8 @@ END { m = split(variables, names, " ")
 
 pub fn shell(files: &[PathBuf], variables: &[String]) -> String {
     let program = AWK.trim().replace("KEYS", &KEYS.join(" ")).replace("SECTIONS", &SECTIONS.join(" "));
-    let mut line = format!("awk -v variables={} {}", word(&variables.join(" ")), word(&program));
+    // The program has no single quote in it.
+    let mut line = format!("awk -v variables={} '{program}'", word(&variables.join(" ")));
     for file in files {
         let _ = write!(line, " {}", word(&file.to_string_lossy()));
     }

@@ -99,13 +99,18 @@ fn lines(action: &Action) -> String {
         }
         Action::BuildImage { engine, build } => {
             let words = line(&docker_line::build(engine.client(), build));
-            let inspect = format!("{} image inspect {} >/dev/null 2>&1", engine.client(), word(&build.tag));
+            // Made already is fine, unless it is to be made anew.
+            let inspect = if build.no_cache || build.pull {
+                String::new()
+            } else {
+                format!("{} image inspect {} >/dev/null 2>&1 || ", engine.client(), word(&build.tag))
+            };
             let made = made_secrets(&build.secrets);
             match &build.text {
                 Some(text) => {
-                    format!("{made}{inspect} || {words} >&2 <<'SCAF_END'\n{}SCAF_END\n", newline(text))
+                    format!("{made}{inspect}{words} >&2 <<'SCAF_END'\n{}SCAF_END\n", newline(text))
                 }
-                None => format!("{made}{inspect} || {words} >&2\n"),
+                None => format!("{made}{inspect}{words} >&2\n"),
             }
         }
         Action::RunContainer { engine, container, logs, ready } => logged(
