@@ -2,17 +2,21 @@
 
 pub mod build_context;
 pub mod bundle;
+pub mod byte_size;
 pub mod capability;
 pub mod container;
 pub mod dockerfile;
+pub mod env_vars;
 pub mod gpu;
 pub mod hint;
 pub mod image;
 pub mod image_tag;
 pub mod mount;
 pub mod network;
+pub mod place;
 pub mod plan;
 pub mod record;
 pub mod run;
 pub mod run_flags;
 pub mod secret;
+pub mod settings;

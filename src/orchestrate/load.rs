@@ -4,6 +4,7 @@ pub mod environment;
 pub mod experiments;
 pub mod links;
 pub mod parallel;
+pub mod settings;
 pub mod templates;
 
 use std::io;
