@@ -33,12 +33,17 @@ variables! {
         HOME "Where the user's own settings, caches and pip's configuration are looked for."
         PATH "Where `uv`, `python3`, `git`, `az` and the engines' clients are looked for."
         USER "Name of the caller, for the passwd line inside a container where the machine knows none."
+        LOGNAME "As USER, where that is not set."
         SHELL "Which shell completions are for when none is named."
         TMPDIR "Where short-lived files are kept."
         XDG_CONFIG_HOME "Instead of `~/.config`, for `scaf/config.toml`, pip's and uv's configuration."
         XDG_CACHE_HOME "Instead of `~/.cache`, for the virtual environments of the host engine and pinned tools."
         XDG_STATE_HOME "Instead of `~/.local/state`, for the GPU reservations of this machine."
         XDG_RUNTIME_DIR "Where podman's socket of a normal user is."
+    }
+    "Python" {
+        VIRTUAL_ENV "The active virtual environment, whose Python is the one in use."
+        CONDA_PREFIX "The active conda environment, whose Python is the one in use."
     }
     "How scaf talks" {
         NO_COLOR "Set to anything: no colours."

@@ -49,6 +49,13 @@ pub struct Loaded {
     pub warnings: Vec<String>,
 }
 
+impl Loaded {
+    /// What holds for one experiment.
+    pub fn for_experiment(&self, name: &str) -> Settings {
+        self.settings.for_experiment(name)
+    }
+}
+
 /// The user's own settings file, whether it is there or not.
 pub fn user_file(environment: &Environment) -> Option<PathBuf> {
     environment.config_home().map(|config| config.join("scaf/config.toml"))

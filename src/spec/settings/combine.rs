@@ -157,7 +157,9 @@ fn check(assignment: &Assignment) -> Option<Problem> {
     let wrong = apply(assignment, &mut Settings::default()).err()?;
     let what = match &assignment.origin {
         // "wants a string, …" goes on from the key's name; a sentence of its own stands behind a colon.
-        Origin::File { .. } if wrong.what.starts_with('`') => format!("`{}`: {}", assignment.name(), wrong.what),
+        Origin::File { .. } if wrong.what.starts_with('`') => {
+            format!("`{}`: {}", assignment.name(), wrong.what)
+        }
         Origin::File { .. } => format!("`{}` {}", assignment.name(), wrong.what),
         // The variable or the flag is named before it.
         Origin::Default | Origin::Variable { .. } | Origin::Flag { .. } => wrong.what,

@@ -519,7 +519,8 @@ fn wants(wanted: &str, raw: &Raw) -> Wrong {
 }
 
 fn none_of(typed: &str, names: &[&str]) -> Wrong {
-    let hint = crate::spec::place::near_miss(typed, names.iter().copied()).map(|name| format!("did you mean `{name}`?"));
+    let hint = crate::spec::place::near_miss(typed, names.iter().copied())
+        .map(|name| format!("did you mean `{name}`?"));
     Wrong { what: format!("`{typed}` is none of {}", names.join(", ")), hint }
 }
 
