@@ -67,6 +67,9 @@ pub struct Container {
     pub mounts: Vec<Mount>,
     pub ports: Vec<Port>,
     pub gpus: Option<GpuRequest>,
+    /// Devices by the names of their descriptions (CDI), e.g. `nvidia.com/gpu=all`: the way to a GPU
+    /// where no container toolkit is registered with the engine. Docker from 25 on, podman.
+    pub cdi_devices: Vec<String>,
     /// Bytes.
     pub shm_size: Option<u64>,
     /// Bytes.

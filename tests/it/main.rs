@@ -1,5 +1,7 @@
 //! The integration tests: one binary, one file for each subject.
 
+mod engine_run;
+mod engine_support;
 mod reference;
 mod support;
 mod tidy;

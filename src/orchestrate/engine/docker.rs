@@ -111,6 +111,7 @@ pub(super) fn container(run: &Run) -> Container {
         mounts,
         ports: ports.clone(),
         gpus: gpus.clone(),
+        cdi_devices: Vec::new(),
         // A size for a /dev/shm that is the host's own would be refused.
         shm_size: if ipc.as_deref() == Some("host") { None } else { *shm_size },
         memory: *memory,

@@ -24,6 +24,7 @@ pub fn run(client: &str, container: &Container) -> Vec<String> {
         mounts,
         ports,
         gpus,
+        cdi_devices,
         shm_size,
         memory,
         nano_cpus,
@@ -87,6 +88,9 @@ pub fn run(client: &str, container: &Container) -> Vec<String> {
     }
     for Device { host, inside, permissions } in devices {
         line.option("--device", &format!("{host}:{inside}:{permissions}"));
+    }
+    for name in cdi_devices {
+        line.option("--device", name);
     }
     for capability in cap_add {
         line.option("--cap-add", capability);
@@ -199,10 +203,11 @@ impl Line {
 fn env_words(line: &mut Line, env: &BTreeMap<String, EnvValue>) {
     for (name, value) in env {
         match value {
-            EnvValue::Plain(value) => line.option("--env", &format!("{name}={value}")),
+            EnvValue::Plain(value) | EnvValue::Prefix(value) => {
+                line.option("--env", &format!("{name}={value}"));
+            }
             // The name alone: the client takes the value from its own environment.
             EnvValue::FromHost => line.option("--env", name),
-            EnvValue::Prefix(value) => line.option("--env", &format!("{name}={value}")),
         }
     }
 }

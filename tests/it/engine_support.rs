@@ -1,0 +1,167 @@
+//! What the tests of the container engines share: the gate, the small image, a container to vary.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use scaf::orchestrate::engine::moby::Moby;
+use scaf::orchestrate::engine::moby::run::{RunEnd, RunError, RunIo, SignalSource};
+use scaf::orchestrate::engine::moby::surroundings::Surroundings;
+use scaf::spec::container::Container;
+use scaf::spec::plan::ContainerEngine;
+
+pub const IMAGE: &str = "scaf-test/scratch:1";
+
+#[allow(clippy::disallowed_methods)] // the tests' own surroundings
+pub fn surroundings() -> Surroundings {
+    Surroundings::new(|name| std::env::var(name).ok())
+}
+
+pub fn server(name: &str) -> String {
+    format!("{}/tests/servers/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs a script or a client and gives what it printed.
+pub fn sh(program: &str, args: &[&str]) -> String {
+    let output =
+        Command::new(program).args(args).output().unwrap_or_else(|error| panic!("{program}: {error}"));
+    assert!(
+        output.status.success(),
+        "{program} {args:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// The docker of this machine with the small image in it; `None`, and a visible skip, without one.
+pub fn docker() -> Option<Moby> {
+    match Moby::connect(ContainerEngine::Docker, None, &surroundings()) {
+        Ok(moby) => {
+            static READY: OnceLock<()> = OnceLock::new();
+            READY.get_or_init(|| {
+                if std::path::Path::new(&server("images.sh")).exists() {
+                    sh(&server("images.sh"), &["scratch"]);
+                }
+            });
+            Some(moby)
+        }
+        Err(error) => {
+            let named = surroundings().get("SCAF_TEST_WITH").unwrap_or_default();
+            assert!(
+                !named.split([',', ' ']).any(|name| name == "docker"),
+                "SCAF_TEST_WITH names docker: {error}"
+            );
+            eprintln!("skipped: {error}");
+            None
+        }
+    }
+}
+
+/// A name that no other test has.
+pub fn name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("scaf-test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+pub fn container(command: &[&str]) -> Container {
+    Container {
+        name: name(),
+        image: IMAGE.to_owned(),
+        entrypoint: None,
+        command: command.iter().map(|&word| word.to_owned()).collect(),
+        workdir: String::new(),
+        user: None,
+        groups: Vec::new(),
+        env: BTreeMap::new(),
+        labels: BTreeMap::from([("scaf-test".to_owned(), "1".to_owned())]),
+        mounts: Vec::new(),
+        ports: Vec::new(),
+        gpus: None,
+        cdi_devices: Vec::new(),
+        shm_size: None,
+        memory: None,
+        nano_cpus: None,
+        ulimits: Vec::new(),
+        devices: Vec::new(),
+        cap_add: Vec::new(),
+        security_opt: Vec::new(),
+        add_host: Vec::new(),
+        network: None,
+        ipc: None,
+        init: false,
+        tty: false,
+        stdin: false,
+        remove: true,
+    }
+}
+
+pub fn probe(args: &[&str]) -> Container {
+    let words: Vec<&str> = std::iter::once("/bin/probe").chain(args.iter().copied()).collect();
+    container(&words)
+}
+
+/// What came of a run, and what it printed.
+pub struct Ran {
+    pub end: Result<RunEnd, RunError>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    pub fn status(&self) -> u8 {
+        match &self.end {
+            Ok(end) => end.status,
+            Err(error) => panic!("the run did not come about: {error}\n{}{}", self.stdout, self.stderr),
+        }
+    }
+}
+
+pub fn run(moby: &Moby, container: &Container) -> Ran {
+    let (_sender, signals) = SignalSource::feed();
+    run_with(moby, container, signals, &mut |_| {})
+}
+
+pub fn run_with(
+    moby: &Moby,
+    container: &Container,
+    signals: SignalSource,
+    on_started: &mut dyn FnMut(&str),
+) -> Ran {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let io = RunIo {
+        stdout: &mut stdout,
+        stderr: &mut stderr,
+        stdout_log: None,
+        stderr_log: None,
+        stdin: None,
+        terminal: None,
+        kill_on_three_interrupts: false,
+        signals,
+    };
+    let end = moby.run(container, io, on_started);
+    Ran {
+        end,
+        stdout: String::from_utf8_lossy(&stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&stderr).into_owned(),
+    }
+}
+
+/// Looks again and again until it is so.
+pub fn until(what: &str, mut so: impl FnMut() -> bool) {
+    for _ in 0..600 {
+        if so() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("not within 30 s: {what}");
+}
+
+/// No container of this name is left.
+pub fn assert_gone(moby: &Moby, container: &Container) {
+    until("the container is removed", || moby.inspect(&container.name).unwrap().is_none());
+}
