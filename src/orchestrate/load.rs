@@ -3,6 +3,7 @@
 pub mod environment;
 pub mod experiments;
 pub mod links;
+pub mod network;
 pub mod parallel;
 pub mod settings;
 pub mod templates;

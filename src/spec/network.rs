@@ -86,8 +86,8 @@ impl NetworkHelp {
         ForBuild { args, ..ForBuild::default() }
     }
 
-    /// Secrets, where they appear, and the variables that lead the tools there.
-    pub fn for_build(&self) -> ForBuild {
+    /// Secrets (uv's only where uv occurs), where they appear, and the variables that lead the tools there.
+    pub fn for_build(&self, with_uv: bool) -> ForBuild {
         let mut help = self.proxies_only();
         for (index, Certificates { path, size: _, variables }) in self.certificates.iter().enumerate() {
             let target = help.secret(&format!("ca-{index}"), "crt", SecretSource::File(path.clone()));
@@ -99,7 +99,7 @@ impl NetworkHelp {
             let target = help.secret("pip", "conf", SecretSource::Recipe(recipe.clone()));
             help.env.insert("PIP_CONFIG_FILE".to_owned(), target);
         }
-        if let Some(config) = &self.uv {
+        if let Some(config) = self.uv.as_ref().filter(|_| with_uv) {
             let source = match config {
                 UvConfig::File(path) => SecretSource::File(path.clone()),
                 UvConfig::Recipe(recipe) => SecretSource::Recipe(recipe.clone()),

@@ -74,7 +74,7 @@ pub enum BuildPlanError {
     Base { path: String, line: usize, word: String, variable: Option<String> },
     #[error("the package index in {} has a password, and this engine's builder cannot keep secrets", quoted(.places))]
     Credentials { places: Vec<String> },
-    #[error("{place} leads to `{host}`, this machine itself, where a build cannot reach it")]
+    #[error("`{place}` leads to `{host}`, this machine itself, where a build cannot reach it")]
     Local { place: String, host: String },
     #[error("`{option}` is not among the options of a build that scaf knows")]
     UnknownFlag { option: String },
@@ -239,9 +239,8 @@ pub fn plan_build(request: &BuildRequest<'_>, facts: &BuildFacts) -> Result<Buil
     }
 
     let network = flags.network.as_deref().or(*network);
-    let runs_anything = file.instructions.iter().any(|one| one.keyword == "RUN");
     let mut notes = Vec::new();
-    let for_build = help_for(help, *builder, network, runs_anything, &mut notes)?;
+    let for_build = help_for(help, *builder, network, &context.text, &mut notes)?;
     let mut args = for_build.args;
     // What the user says beats what was found.
     args.extend(flags.args.clone());
@@ -316,10 +315,11 @@ pub(super) fn help_for(
     help: &NetworkHelp,
     builder: Builder,
     network: Option<&str>,
-    runs_anything: bool,
+    text: &str,
     notes: &mut Vec<String>,
 ) -> Result<ForBuild, BuildPlanError> {
-    if !runs_anything {
+    let file = Dockerfile::read(text, &BTreeMap::new());
+    if !file.instructions.iter().any(|one| one.keyword == "RUN") {
         return Ok(ForBuild::default());
     }
     if network != Some("host")
@@ -329,7 +329,7 @@ pub(super) fn help_for(
     }
     notes.extend(help.left_out.iter().cloned());
     if builder.knows_mounts() {
-        return Ok(help.for_build());
+        return Ok(help.for_build(text.contains("uv")));
     }
     if !help.credentials.is_empty() {
         return Err(BuildPlanError::Credentials { places: help.credentials.clone() });

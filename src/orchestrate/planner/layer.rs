@@ -114,7 +114,7 @@ pub fn plan_layer(request: &LayerRequest<'_>) -> Result<LayerPlan, BuildPlanErro
     let text = request.text();
     let tag = request.tag();
     let mut notes = Vec::new();
-    let for_build = help_for(help, *builder, *network, true, &mut notes)?;
+    let for_build = help_for(help, *builder, *network, &text, &mut notes)?;
     let mut labels = labels(project, experiment.as_str(), &Inputs::default());
     labels.remove(image_tag::LABEL_INPUTS);
     labels.insert(image_tag::LABEL_LAYER.to_owned(), layer.name().to_owned());

@@ -40,38 +40,10 @@ impl PipConf {
 
     /// The settings of another file over those that are there.
     pub fn add(&mut self, text: &str) {
-        let mut section = String::new();
-        let mut open: Option<(String, String)> = None;
-        for line in text.lines() {
-            let bare = line.trim();
-            if bare.is_empty() || bare.starts_with(['#', ';']) {
-                continue;
+        for (section, key, value) in settings(text) {
+            if KEYS.contains(&key.as_str()) && SECTIONS.contains(&section.as_str()) {
+                self.put(&section, &key, value);
             }
-            if line.starts_with([' ', '\t']) {
-                // A value goes on in indented lines.
-                if let Some((_, value)) = &mut open {
-                    value.push(' ');
-                    value.push_str(bare);
-                }
-                continue;
-            }
-            self.close(&section, open.take());
-            if let Some(rest) = line.strip_prefix('[') {
-                rest.split(']').next().unwrap_or_default().clone_into(&mut section);
-            } else {
-                let (key, value) = line.split_once(['=', ':']).unwrap_or((line, ""));
-                let key = key.trim_end().to_ascii_lowercase().replace('_', "-");
-                if KEYS.contains(&key.as_str()) && SECTIONS.contains(&section.as_str()) {
-                    open = Some((key, value.to_owned()));
-                }
-            }
-        }
-        self.close(&section, open);
-    }
-
-    fn close(&mut self, section: &str, entry: Option<(String, String)>) {
-        if let Some((key, value)) = entry {
-            self.put(section, &key, value);
         }
     }
 
@@ -127,6 +99,44 @@ impl PipConf {
         }
         text
     }
+}
+
+/// The last value of a setting of a file, whatever it is about.
+pub fn setting(text: &str, key: &str) -> Option<String> {
+    let of_use = settings(text).into_iter().filter(|(section, _, _)| SECTIONS.contains(&section.as_str()));
+    of_use
+        .filter(|(_, name, value)| name == key && !value.trim().is_empty())
+        .map(|(_, _, value)| value.trim().to_owned())
+        .last()
+}
+
+/// Every setting of a file: section, key, value.
+fn settings(text: &str) -> Vec<(String, String, String)> {
+    let mut found: Vec<(String, String, String)> = Vec::new();
+    let mut section = String::new();
+    let mut open = false;
+    for line in text.lines() {
+        let bare = line.trim();
+        if bare.is_empty() || bare.starts_with(['#', ';']) {
+            continue;
+        }
+        if line.starts_with([' ', '\t']) {
+            // A value goes on in indented lines.
+            if let Some((_, _, value)) = found.last_mut().filter(|_| open) {
+                value.push(' ');
+                value.push_str(bare);
+            }
+        } else if let Some(rest) = line.strip_prefix('[') {
+            rest.split(']').next().unwrap_or_default().clone_into(&mut section);
+            open = false;
+        } else {
+            let (key, value) = line.split_once(['=', ':']).unwrap_or((line, ""));
+            let key = key.trim_end().to_ascii_lowercase().replace('_', "-");
+            found.push((section.clone(), key, value.to_owned()));
+            open = true;
+        }
+    }
+    found
 }
 
 /// A folder of wheels on this machine is not there in a build.

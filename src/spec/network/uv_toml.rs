@@ -14,6 +14,39 @@ pub fn url(word: &str) -> &str {
     word.split_once('=').map_or(word, |(_, url)| url)
 }
 
+/// Settings of a uv.toml that a build needs.
+const KEYS: [&str; 8] = [
+    "index",
+    "index-url",
+    "extra-index-url",
+    "find-links",
+    "allow-insecure-host",
+    "native-tls",
+    "system-certs",
+    "keyring-provider",
+];
+
+/// Whether a uv.toml says anything about indexes or certificates.
+pub fn concerns_the_network(table: &toml::Table) -> bool {
+    let pip = table.get("pip").and_then(toml::Value::as_table);
+    KEYS.iter().any(|key| table.contains_key(*key) || pip.is_some_and(|pip| pip.contains_key(*key)))
+}
+
+/// Everything in it that looks like an address.
+pub fn addresses(table: &toml::Table) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut open: Vec<&toml::Value> = table.values().collect();
+    while let Some(value) = open.pop() {
+        match value {
+            toml::Value::String(text) if text.contains("://") => found.push(text.as_str()),
+            toml::Value::Array(values) => open.extend(values),
+            toml::Value::Table(table) => open.extend(table.values()),
+            _ => {}
+        }
+    }
+    found
+}
+
 pub fn text(variable: &dyn Fn(&str) -> Option<String>) -> String {
     let mut text = String::new();
     let either = |new: &str, old: &str| variable(new).or_else(|| variable(old)).unwrap_or_default();

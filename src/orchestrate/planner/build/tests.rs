@@ -189,7 +189,7 @@ fn a_builder_without_secrets() {
 #[test]
 fn an_index_on_this_machine_is_out_of_reach_unless_the_network_is_shared() {
     let mut case = Case::new(TEXT);
-    case.help.local = vec![LocalOnly { place: "`PIP_INDEX_URL`".into(), host: "localhost:3141".into() }];
+    case.help.local = vec![LocalOnly { place: "PIP_INDEX_URL".into(), host: "localhost:3141".into() }];
     let error = case.plan(&facts()).unwrap_err();
     assert_eq!(
         error.to_string(),
