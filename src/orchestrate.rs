@@ -2,6 +2,8 @@
 //! **ask** asks the world, **execute** carries out a plan.
 
 pub mod engine;
+pub mod execute;
 pub mod load;
 pub mod planner;
 pub mod reporter;
+pub mod spread;

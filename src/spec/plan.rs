@@ -51,6 +51,9 @@ pub enum IfThere {
     Replace,
 }
 
+/// Folders that Python's tools leave behind a run: nobody wants to keep them or hear of them.
+pub const NOISE: [&str; 4] = ["__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache"];
+
 /// Which container engine an action is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::{Action, IfThere, Logs, Plan, Ready, Step, When, docker_line};
+use super::{Action, IfThere, Logs, NOISE, Plan, Ready, Step, When, docker_line};
+use crate::spec::bundle::Manifest;
 use crate::spec::container::EnvValue;
 use crate::spec::secret::{BuildSecret, SecretSource};
 
@@ -28,7 +29,9 @@ pub fn script(plan: &Plan) -> String {
                 let _ = write!(text, "if [ $status = 0 ]; then\n{body}fi\n");
             }
             When::InTurn => {
-                let _ = write!(text, "if [ $status = 0 ]; then (\nset -e\n{body}) || status=1; fi\n");
+                // Not `( … ) || status=1`: there a shell does not heed `set -e`.
+                let _ =
+                    write!(text, "if [ $status = 0 ]; then (\nset -e\n{body})\n[ $? = 0 ] || status=1\nfi\n");
             }
         }
     }
@@ -43,7 +46,7 @@ fn is_run(action: &Action) -> bool {
 /// One word as the shell must see it.
 pub fn word(text: &str) -> String {
     // NUL is the one character that quoting cannot carry; no argument can hold it either.
-    shlex::try_quote(text).map_or_else(|_| "''".to_owned(), |quoted| quoted.into_owned())
+    shlex::try_quote(text).map_or_else(|_| "''".to_owned(), std::borrow::Cow::into_owned)
 }
 
 /// Words as one line.
@@ -52,11 +55,31 @@ pub fn line<S: AsRef<str>>(words: &[S]) -> String {
 }
 
 fn path(path: &Path) -> String {
-    word(&path.to_string_lossy())
+    let text = path.to_string_lossy();
+    // A name that looks like an option is none after `./`.
+    if text.starts_with('-') { word(&format!("./{text}")) } else { word(&text) }
 }
 
-fn parent(path: &Path) -> String {
-    word(&path.parent().unwrap_or(Path::new("/")).to_string_lossy())
+fn parent(file: &Path) -> String {
+    match file.parent() {
+        Some(folder) if folder != Path::new("") => path(folder),
+        _ => ".".to_owned(),
+    }
+}
+
+/// Stops when there is something already.
+fn refuse(file: &Path) -> String {
+    let word = path(file);
+    format!("if [ -e {word} ] || [ -L {word} ]; then echo {word}': already there' >&2; exit 1; fi\n")
+}
+
+/// The text between a line that begins a here-document and the line that ends it.
+fn here(text: &str) -> (String, String) {
+    let mut end = "SCAF_END".to_owned();
+    while text.lines().any(|line| line == end) {
+        end.push('_');
+    }
+    (format!("<<'{end}'"), format!("{}{end}\n", newline(text)))
 }
 
 fn lines(action: &Action) -> String {
@@ -66,27 +89,27 @@ fn lines(action: &Action) -> String {
             write_file(file, content, *executable, *if_there)
         }
         Action::Symlink { link, target } => {
-            format!("mkdir -p {0}\n[ -L {1} ] || ln -s {2} {1}\n", parent(link), path(link), path(target))
+            let target = target.to_string_lossy();
+            let option = if target.starts_with('-') { "-- " } else { "" };
+            format!(
+                "mkdir -p {folder}\nif [ -e {link} ] || [ -L {link} ]; then\n[ \"$(readlink {link})\" = {target} ]\nelse\nln -s {option}{target} {link}\nfi\n",
+                folder = parent(link),
+                link = path(link),
+                target = word(&target)
+            )
         }
         Action::Remove { path: gone } => format!("rm -rf {}\n", path(gone)),
-        Action::Rename { from, to } => format!("mkdir -p {}\nmv {} {}\n", parent(to), path(from), path(to)),
-        Action::KeepBundle { source, manifest, digest: _, into } => {
-            let mut text = format!("if ! [ -d {0} ]; then\nmkdir -p {0}.new\n", path(into));
-            let _ = writeln!(
-                text,
-                "tar -C {} --dereference --no-recursion --verbatim-files-from -cf - -T - <<'SCAF_END' | tar -C {}.new -xf -",
-                path(source),
-                path(into)
-            );
-            for entry in &manifest.entries {
-                let _ = writeln!(text, "./{}", entry.path);
-            }
-            let _ = writeln!(text, "SCAF_END\nmv {0}.new {0}\nfi", path(into));
-            text
+        Action::Rename { from, to } => {
+            let (folder, refuse, from, to) = (parent(to), refuse(to), path(from), path(to));
+            format!("ls -d {from} >/dev/null\nmkdir -p {folder}\n{refuse}mv {from} {to}\n")
         }
-        Action::CopyTree { from, to } => {
-            format!("mkdir -p {1}\ncp -R {0}/. {1}/\nchmod -R u+w {1}\n", path(from), path(to))
-        }
+        Action::KeepBundle { source, manifest, digest: _, into } => keep_bundle(source, manifest, into),
+        Action::CopyTree { from, to } => format!(
+            "mkdir -p {folder}\n[ ! -d {to} ] || rmdir {to}\nmkdir {to}\ncp -R {from}/. {to}/\nchmod -R u+w {to}\n",
+            folder = parent(to),
+            from = path(from),
+            to = path(to)
+        ),
         Action::Command { argv, cwd, env } => {
             let cd = cwd.as_ref().map(|dir| format!("cd {} && ", path(dir))).unwrap_or_default();
             format!("{cd}{}{} >&2\n", env_prefix(env, &[]), line(argv))
@@ -108,7 +131,8 @@ fn lines(action: &Action) -> String {
             let made = made_secrets(&build.secrets);
             match &build.text {
                 Some(text) => {
-                    format!("{made}{inspect}{words} >&2 <<'SCAF_END'\n{}SCAF_END\n", newline(text))
+                    let (begin, body) = here(text);
+                    format!("{made}{inspect}{words} >&2 {begin}\n{body}")
                 }
                 None => format!("{made}{inspect}{words} >&2\n"),
             }
@@ -201,18 +225,17 @@ fn newline(text: &str) -> String {
 fn write_file(file: &Path, content: &str, executable: bool, if_there: IfThere) -> String {
     let mut text = format!("mkdir -p {}\n", parent(file));
     match if_there {
-        IfThere::Refuse => {
-            let _ = writeln!(text, "[ ! -e {0} ] || {{ echo {0}: already there >&2; exit 1; }}", path(file));
-        }
+        IfThere::Refuse => text.push_str(&refuse(file)),
         IfThere::Keep => {
-            let _ = writeln!(text, "if [ ! -e {} ]; then", path(file));
+            let _ = writeln!(text, "if ! [ -e {0} ] && ! [ -L {0} ]; then", path(file));
         }
         IfThere::Replace => {}
     }
     if content.is_empty() {
         let _ = writeln!(text, ": > {}", path(file));
     } else if content.ends_with('\n') {
-        let _ = write!(text, "cat > {} <<'SCAF_END'\n{content}SCAF_END\n", path(file));
+        let (begin, body) = here(content);
+        let _ = write!(text, "cat > {} {begin}\n{body}", path(file));
     } else {
         let _ = writeln!(text, "printf %s {} > {}", word(content), path(file));
     }
@@ -222,6 +245,32 @@ fn write_file(file: &Path, content: &str, executable: bool, if_there: IfThere) -
     if if_there == IfThere::Keep {
         text.push_str("fi\n");
     }
+    text
+}
+
+/// The files by name, with a NUL after each since a name may hold a newline; by way of an archive,
+/// since a pipe would hide the first tar's failure. The manifest's digests are not looked at here.
+fn keep_bundle(source: &Path, manifest: &Manifest, into: &Path) -> String {
+    let beside = |end: &str| {
+        let mut name = into.as_os_str().to_owned();
+        name.push(end);
+        path(Path::new(&name))
+    };
+    let (into, new, archive) = (path(into), beside(".new"), beside(".tar"));
+    let mut text = format!("if ! [ -d {into} ]; then\nrm -rf {new}\nmkdir -p {new}\nprintf '%s\\0'");
+    for entry in &manifest.entries {
+        let _ = write!(text, " \\\n{}", word(&format!("./{}", entry.path)));
+    }
+    let _ = write!(
+        text,
+        " |\ntar -C {source} --dereference --hard-dereference --no-recursion --null -T - -cf {archive}\n\
+         tar -C {new} --no-same-owner --touch -xf {archive}\n\
+         rm {archive}\n\
+         find {new} -type f -perm /111 -exec chmod 555 {{}} +\n\
+         find {new} -type f ! -perm /111 -exec chmod 444 {{}} +\n\
+         mv {new} {into}\nfi\n",
+        source = path(source)
+    );
     text
 }
 
@@ -275,11 +324,34 @@ fn tidy(scratch: &Path, copy: Option<&Path>, bundle: Option<&Path>) -> String {
     if let (Some(copy), Some(bundle)) = (copy, bundle) {
         let _ = writeln!(
             text,
-            "(cd {1} && find . -type f) | while IFS= read -r f; do cmp -s {1}/\"$f\" {0}/\"$f\" && rm -f {0}/\"$f\"; done",
-            path(copy),
-            path(bundle)
+            "[ ! -d {copy} ] || find {copy} -type f -exec sh -c 'copy=$1 bundle=$2; shift 2; for file do other=$bundle/${{file#\"$copy\"/}}; [ ! -L \"$other\" ] && cmp -s \"$file\" \"$other\" && rm -f \"$file\"; done' sh {copy} {bundle} {{}} + || :",
+            copy = path(copy),
+            bundle = path(bundle)
         );
     }
-    let _ = writeln!(text, "find {} -depth -type d -empty -delete 2>/dev/null || :", path(scratch));
+    let elsewhere = copy.filter(|copy| !copy.starts_with(scratch));
+    for folder in std::iter::once(scratch).chain(elsewhere) {
+        let names = NOISE.map(|name| format!("-name {name}")).join(" -o ");
+        let _ = write!(
+            text,
+            "if [ -d {folder} ] && [ ! -L {folder} ]; then\n\
+             find {folder} -mindepth 1 -type d \\( {names} \\) -prune -exec rm -rf {{}} + || :\n\
+             find {folder} -depth -type d -empty -delete || :\n\
+             [ ! -d {folder} ] || find {folder} ! -type d >&2\nfi\n",
+            folder = path(folder)
+        );
+    }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_here_document_ends_where_its_text_ends() {
+        let (begin, body) = here("a\nSCAF_END\nSCAF_END_\nb\n");
+        assert_eq!(begin, "<<'SCAF_END__'");
+        assert_eq!(body, "a\nSCAF_END\nSCAF_END_\nb\nSCAF_END__\n");
+    }
 }

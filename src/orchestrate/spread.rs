@@ -1,0 +1,72 @@
+//! Many small pieces of work on all processors.
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// Does the work for every index below `count`, on as many threads as there are processors when it
+/// is worth it; `bytes` is how much is read in all. `state` is made once a thread. After a failure
+/// no further work is begun, and the first failure is returned.
+pub fn spread<S, E: Send>(
+    count: usize,
+    bytes: u64,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, usize) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    // Starting a thread costs as much as reading a few small files.
+    let worth = if count < 16 && bytes < 4 << 20 { 1 } else { count };
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(worth).min(16);
+    let next = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let failure = Mutex::new(None);
+    let run = || {
+        let mut state = state();
+        while !stop.load(Ordering::Relaxed) {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                return;
+            }
+            if let Err(error) = work(&mut state, index) {
+                stop.store(true, Ordering::Relaxed);
+                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(run);
+        }
+        run();
+    });
+    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_done_once() {
+        for count in [0, 1, 15, 16, 1000] {
+            let done: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
+            let outcome: Result<(), ()> = spread(
+                count,
+                0,
+                || (),
+                |(), index| {
+                    done[index].fetch_add(1, Ordering::Relaxed);
+                    Ok(())
+                },
+            );
+            assert_eq!(outcome, Ok(()));
+            assert!(done.iter().all(|times| times.load(Ordering::Relaxed) == 1));
+        }
+    }
+
+    #[test]
+    fn a_failure_comes_back() {
+        let outcome = spread(1000, 0, || (), |(), index| if index == 17 { Err(index) } else { Ok(()) });
+        assert_eq!(outcome, Err(17));
+    }
+}
