@@ -3,6 +3,7 @@
 pub mod bundle;
 pub mod environment;
 pub mod experiments;
+pub mod job;
 pub mod links;
 pub mod network;
 pub mod parallel;

@@ -97,7 +97,7 @@ impl<'a> Text<'a> {
         self.problems.push(Problem {
             file: self.file.to_owned(),
             position,
-            source: self.line(position.line).to_owned(),
+            source: if position.line == 0 { String::new() } else { self.line(position.line).to_owned() },
             what: what.into(),
             hint,
         });

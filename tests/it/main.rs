@@ -2,6 +2,7 @@
 
 mod engine_run;
 mod engine_support;
+mod job_corpus;
 mod reference;
 mod support;
 mod tidy;

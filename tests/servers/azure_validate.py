@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Asks azure-ai-ml, the library behind `az ml job create`, whether it accepts a job file; no account and no network.
 
-usage: azure_validate.py JOB.yaml       (tools.sh install azure; then bin/azure-validate JOB.yaml)
+usage: azure_validate.py JOB.yaml...    (tools.sh install azure; then bin/azure-validate JOB.yaml)
 
-Prints one JSON object: {"ok": true|false, "type": "command"|..., "errors": [{"path": "...", "message": "..."}]}
-Exit status: 0 accepted, 1 refused, 2 usage.
+Prints one JSON object a file: {"ok": true|false, "type": "command"|..., "errors": [{"path": "...", "message": "..."}]}
+Exit status: 0 all accepted, 1 one refused, 2 usage.
 """
 import json
 import logging
@@ -46,16 +46,22 @@ def of_exception(error):
 
 
 def main():
-    if len(sys.argv) != 2 or sys.argv[1].startswith("-"):
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         print(__doc__, file=sys.stderr)
         return 2
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
+    # In a list, since `and` would end at the first refusal.
+    return 0 if all([accepted(path) for path in sys.argv[1:]]) else 1
+
+
+def accepted(path):
+    """Asks about one file, prints the answer."""
     from azure.ai.ml import load_job
 
     kind, errors = None, []
     try:
-        job = load_job(sys.argv[1])
+        job = load_job(path)
         kind = str(job.type)
         if hasattr(job, "_validate"):
             result = job._validate()
@@ -68,7 +74,7 @@ def main():
     except Exception as error:  # every kind of refusal is an answer here
         errors = of_exception(error)
     print(json.dumps({"ok": not errors, "type": kind, "errors": [{"path": p, "message": m} for p, m in errors]}))
-    return 1 if errors else 0
+    return not errors
 
 
 if __name__ == "__main__":

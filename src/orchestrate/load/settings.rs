@@ -148,8 +148,7 @@ mod tests {
         write(&home.path().join(".config/scaf/config.toml"), "[engine]\nuser = \"image\"\n");
         write(&root.join("scaf.toml"), "[data]\nmode = \"rw\"\npath = \"sets\"\n");
         write(&root.join("scaf.local.toml"), "[data]\npath = \"/srv\"\n");
-        let environment =
-            Environment::of([("HOME", home.path().as_os_str()), ("SCAF_ENGIN".as_ref(), "x".as_ref())]);
+        let environment = Environment::of([("HOME", home.path().as_os_str()), ("SCAF_ENGIN", "x".as_ref())]);
         let Loaded { settings, warnings } = load(Some(&root), &environment, Layer::default()).unwrap();
         assert_eq!(settings.project.name, "digits");
         assert_eq!(settings.data.path, "/srv");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::layer::{Assignment, Layer, Which};
 use super::origin::Origin;
-use super::{Settings, TARGET_KINDS, TargetSettings, keys};
+use super::{Settings, TARGET_KINDS, keys};
 use crate::spec::hint::Explain;
 use crate::spec::place::{Problem, listed, near_miss};
 
@@ -148,7 +148,7 @@ fn apply(assignment: &Assignment, settings: &mut Settings) -> Result<(), keys::W
         Which::Plain(key) => (key.set)(settings, &assignment.raw),
         Which::Target(key) => {
             let name = assignment.target.clone().unwrap_or_default();
-            (key.set)(settings.targets.entry(name).or_insert_with(TargetSettings::default), &assignment.raw)
+            (key.set)(settings.targets.entry(name).or_default(), &assignment.raw)
         }
     }
 }

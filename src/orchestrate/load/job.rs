@@ -1,0 +1,158 @@
+//! Reads an experiment's job file, and looks whether what it names is there.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::spec::hint::{Explain, Fault};
+use crate::spec::job::read::{missing, read};
+use crate::spec::job::{FILES, Job, JobFile, JobFileError};
+use crate::spec::place::Problem;
+
+#[derive(Debug, thiserror::Error)]
+pub enum LoadJobError {
+    #[error(transparent)]
+    Wrong(#[from] JobFileError),
+    #[error("there is no job file `{file}` in `{folder}`")]
+    Missing { file: String, folder: String, others: Vec<String> },
+    #[error("`{file}` leads out of the experiment, and a job takes nothing along from there")]
+    Outside { file: String },
+    #[error("cannot read `{path}`: {source}")]
+    Read { path: String, source: io::Error },
+    #[error("`{path}` is not text: byte {at} is not UTF-8")]
+    NotText { path: String, at: usize },
+}
+
+impl Explain for LoadJobError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Read { .. } => Fault::World,
+            _ => Fault::User,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Wrong(error) => error.hints(),
+            Self::Missing { others, .. } if !others.is_empty() => {
+                vec![format!("there is `{}`: name it with `--file`", others.join("`, `"))]
+            }
+            Self::Missing { .. } => {
+                vec!["`scaf help job` shows what a job file looks like; `scaf new-exp` makes one".to_owned()]
+            }
+            Self::Outside { .. } => vec!["copy the file into the experiment".to_owned()],
+            Self::Read { .. } => Vec::new(),
+            Self::NotText { .. } => vec!["save it as UTF-8".to_owned()],
+        }
+    }
+}
+
+/// A job file that was read.
+#[derive(Clone, Debug)]
+pub struct LoadedJob {
+    pub file: JobFile,
+    /// Relative to the experiment, `/`-separated.
+    pub name: String,
+    pub path: PathBuf,
+}
+
+/// Which file it is: the one that was named, else the settings' where it is there, else one of the
+/// usual names.
+pub fn find(folder: &Path, named: Option<&str>, usual: &str) -> Result<String, LoadJobError> {
+    if let Some(named) = named {
+        let plain = named.strip_prefix("./").unwrap_or(named);
+        if Path::new(plain).is_absolute() || plain.split('/').any(|part| part == "..") {
+            return Err(LoadJobError::Outside { file: named.to_owned() });
+        }
+        if folder.join(plain).is_file() {
+            return Ok(plain.to_owned());
+        }
+        return Err(absent(folder, named));
+    }
+    std::iter::once(usual)
+        .chain(FILES)
+        .find(|file| folder.join(file).is_file())
+        .map(str::to_owned)
+        .ok_or_else(|| absent(folder, usual))
+}
+
+fn absent(folder: &Path, file: &str) -> LoadJobError {
+    let mut others: Vec<String> = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| Path::new(name).extension().is_some_and(|kind| kind == "yaml" || kind == "yml"))
+        .collect();
+    others.sort();
+    LoadJobError::Missing { file: file.to_owned(), folder: folder.display().to_string(), others }
+}
+
+/// Reads `name` in `folder`. `shown` is how messages call it; `overrides` are those of `--set`.
+pub fn load(
+    folder: &Path,
+    name: &str,
+    shown: &str,
+    overrides: &[(String, String)],
+) -> Result<LoadedJob, LoadJobError> {
+    let path = folder.join(name);
+    let bytes =
+        std::fs::read(&path).map_err(|source| LoadJobError::Read { path: shown.to_owned(), source })?;
+    let content = String::from_utf8(bytes).map_err(|error| LoadJobError::NotText {
+        path: shown.to_owned(),
+        at: error.utf8_error().valid_up_to(),
+    })?;
+    // An editor on another system may have left a mark there.
+    let content = content.strip_prefix('\u{feff}').unwrap_or(&content);
+    let file = read(shown, content, overrides)?;
+    let base = path.parent().unwrap_or(folder);
+    if let Job::Command(job) = &file.job {
+        let problems: Vec<Problem> = job
+            .paths
+            .iter()
+            .filter(|named| !base.join(&named.path).exists())
+            .map(|named| missing(shown, named))
+            .collect();
+        if !problems.is_empty() {
+            return Err(JobFileError { problems }.into());
+        }
+    }
+    Ok(LoadedJob { file, name: name.to_owned(), path })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(files: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::File::create(path).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn the_ancestor_s_name_is_taken_where_there_is_no_other() {
+        let here = folder(&["azure-ml-job.yaml"]);
+        assert_eq!(find(here.path(), None, "job.yaml").unwrap(), "azure-ml-job.yaml");
+        let here = folder(&["azure-ml-job.yaml", "job.yaml", "jobs/nightly.yaml"]);
+        assert_eq!(find(here.path(), None, "job.yaml").unwrap(), "job.yaml");
+        assert_eq!(find(here.path(), Some("./jobs/nightly.yaml"), "job.yaml").unwrap(), "jobs/nightly.yaml");
+        assert_eq!(find(here.path(), None, "jobs/nightly.yaml").unwrap(), "jobs/nightly.yaml");
+    }
+
+    #[test]
+    fn what_is_not_there_is_said_with_what_is() {
+        let here = folder(&["other.yml", "data.csv"]);
+        let error = find(here.path(), Some("jbo.yaml"), "job.yaml").unwrap_err();
+        assert_eq!(error.hints(), ["there is `other.yml`: name it with `--file`"]);
+        assert!(find(folder(&[]).path(), None, "job.yaml").is_err());
+        for outside in ["../job.yaml", "/etc/passwd"] {
+            assert!(matches!(
+                find(here.path(), Some(outside), "job.yaml"),
+                Err(LoadJobError::Outside { .. })
+            ));
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `<…>` that a template left for someone to fill in: `compute: azureml:<compute>`.
+
+use crate::spec::place::Text;
+use crate::spec::yaml::{Node, Value};
+
+/// The placeholders of a text, brackets included.
+pub fn find(text: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('<') {
+        let after = &rest[at + 1..];
+        let length =
+            after.find(|c: char| !(c.is_alphanumeric() || " _-./:".contains(c))).unwrap_or(after.len());
+        if after.starts_with(|c: char| c.is_alphabetic()) && after[length..].starts_with('>') {
+            found.push(&rest[at..at + length + 2]);
+            rest = &after[length + 1..];
+        } else {
+            rest = after;
+        }
+    }
+    found
+}
+
+/// Told for every value of a job but its command, where `<` is the shell's, and its description.
+pub fn tell(text: &mut Text<'_>, node: &Node) {
+    walk(text, node, "");
+}
+
+fn walk(text: &mut Text<'_>, node: &Node, key: &str) {
+    match &node.value {
+        Value::Map(pairs) => {
+            for (name, value) in pairs {
+                let name = name.as_text().unwrap_or("");
+                if !(key.is_empty() && matches!(name, "command" | "description")) {
+                    walk(text, value, if name.is_empty() { "?" } else { name });
+                }
+            }
+        }
+        Value::List(items) => items.iter().for_each(|item| walk(text, item, "?")),
+        Value::Text(value) => {
+            for placeholder in find(value) {
+                text.wrong_at(
+                    node.position,
+                    format!("`{placeholder}` is still to be filled in"),
+                    Some(format!("put in its place what is meant, or say it with `--set` ({key})"))
+                        .filter(|_| key != "?"),
+                );
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_placeholder() {
+        assert_eq!(find("azureml:<compute>"), ["<compute>"]);
+        assert_eq!(find("azureml:<your data set>:<version>"), ["<your data set>", "<version>"]);
+        for text in ["a < b > c", "<", "<>", "x<1>", "<< EOF", "plain"] {
+            assert_eq!(find(text), [""; 0], "{text}");
+        }
+    }
+}
