@@ -7,3 +7,4 @@ pub mod load;
 pub mod planner;
 pub mod reporter;
 pub mod spread;
+pub mod watch;
