@@ -4,10 +4,12 @@
 //! made when the first call needs one.
 
 pub mod address;
+pub mod build;
 mod containers;
 mod create;
 pub mod error;
 pub mod facts;
+pub mod images;
 pub mod run;
 pub mod surroundings;
 mod wire;
@@ -22,7 +24,9 @@ use facts::Greeting;
 use surroundings::Surroundings;
 use wire::Door;
 
+pub use build::{BuildError, Built};
 pub use containers::FoundContainer;
+pub use images::Availability;
 
 use crate::spec::plan::ContainerEngine;
 

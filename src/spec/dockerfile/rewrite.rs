@@ -67,6 +67,12 @@ const CACHES: [Cache; 2] = [
     },
 ];
 
+/// The line of the author's text that a line of the text sent stands for: only whole lines were put in.
+pub fn authors_line(sent: &str, line: u32) -> u32 {
+    let before = sent.lines().take(line as usize).filter(|text| text.starts_with(LINE)).count();
+    line.saturating_sub(u32::try_from(before).unwrap_or(u32::MAX)).max(1)
+}
+
 /// The text to send; `None` when the author's own will do.
 pub fn rewrite(text: &str, help: &BuildHelp) -> Option<String> {
     if help.is_nothing() {

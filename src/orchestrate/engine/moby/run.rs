@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::signal::unix::{SignalKind, signal};
 
 pub use failure::RunError;
-pub use signals::SignalSource;
+pub use signals::{Listening, SignalSource};
 pub use usage::Usage;
 
 use super::containers::encode;
@@ -28,7 +28,6 @@ use super::wire::{JsonLines, Opened};
 use super::{Moby, create};
 use crate::spec::container::Container;
 use frames::{Frames, Stream};
-pub(super) use signals::Listening;
 
 /// A run whose output nobody reads any more is asked to end; after this long it is made to.
 const GRACE_WITHOUT_READER: Duration = Duration::from_secs(10);
@@ -305,7 +304,7 @@ impl Moby {
                     },
                     None => events = None,
                 },
-                number = signals.next() => {
+                Some(number) = signals.next() => {
                     if passed_on.is_none() {
                         passed_on = Some(number);
                         self.send(&id, &signals::name(number));

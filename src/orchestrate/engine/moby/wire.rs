@@ -5,6 +5,7 @@
 //! not known to be registered before the start can miss the end), nor gives a terminal's bytes as
 //! they are (its reader takes a first byte below 3 for a header), nor opens `POST /grpc` for others.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -112,13 +113,33 @@ impl Door {
     /// Sends a request without a body and returns when the head of the answer is there. A
     /// connection that ends before that is an `UnexpectedEof`.
     pub(super) async fn open(&self, method: &str, path: &str, headers: &str) -> io::Result<Opened> {
+        if method == "POST" {
+            return self.open_with(method, path, &format!("Content-Length: 0\r\n{headers}"), None).await;
+        }
+        self.open_with(method, path, headers, None).await
+    }
+
+    /// The same with a body, whose length the headers tell.
+    pub(super) async fn open_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: Option<File>,
+    ) -> io::Result<Opened> {
         let mut stream = self.dial().await?;
-        let length = if method == "POST" { "Content-Length: 0\r\n" } else { "" };
-        stream
-            .write_all(
-                format!("{method} {path} HTTP/1.1\r\nHost: docker\r\n{length}{headers}\r\n").as_bytes(),
-            )
-            .await?;
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: docker\r\n{headers}\r\n");
+        stream.write_all(head.as_bytes()).await?;
+        if let Some(mut body) = body {
+            let mut piece = vec![0; 256 * 1024];
+            loop {
+                let count = body.read(&mut piece)?;
+                // An engine that refuses early stops reading; what it has to say is read below.
+                if count == 0 || stream.write_all(&piece[..count]).await.is_err() {
+                    break;
+                }
+            }
+        }
         let mut bytes = Vec::with_capacity(1024);
         let end = loop {
             if let Some(end) = head_end(&bytes) {

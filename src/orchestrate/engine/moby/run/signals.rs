@@ -15,8 +15,8 @@ const PASSED_ON: [i32; 4] = [1, 2, 3, 15];
 #[derive(Debug)]
 pub enum SignalSource {
     /// This process. From the first use on these signals no longer end the process by themselves, for the rest of its life.
-    OfProcess,
-    /// A channel: `signals_to_send`.
+    Process,
+    /// A channel: `feed`.
     Feed(UnboundedReceiver<i32>),
 }
 
@@ -28,10 +28,10 @@ impl SignalSource {
     }
 
     /// Listens. Has to be called within the runtime.
-    pub(in crate::orchestrate::engine::moby) fn listen(self) -> io::Result<Listening> {
+    pub fn listen(self) -> io::Result<Listening> {
         Ok(match self {
             Self::Feed(receiver) => Listening::Feed(receiver),
-            Self::OfProcess => {
+            Self::Process => {
                 let ignored = ignored_at_start();
                 let mut streams = Vec::new();
                 for number in PASSED_ON {
@@ -57,39 +57,33 @@ fn ignored_at_start() -> u64 {
 }
 
 #[derive(Debug)]
-pub(in crate::orchestrate::engine::moby) enum Listening {
+pub enum Listening {
     Feed(UnboundedReceiver<i32>),
     Process(Vec<(i32, Signal)>),
 }
 
 impl Listening {
-    /// The next one; never when there will be none. Loses nothing when dropped.
-    pub(in crate::orchestrate::engine::moby) async fn next(&mut self) -> i32 {
-        poll_fn(|context| {
-            match self {
-                Self::Feed(receiver) => {
-                    if let Poll::Ready(Some(number)) = receiver.poll_recv(context) {
-                        return Poll::Ready(number);
+    /// The next one; `None` when there will be no more. Loses nothing when dropped.
+    pub async fn next(&mut self) -> Option<i32> {
+        poll_fn(|context| match self {
+            Self::Feed(receiver) => receiver.poll_recv(context),
+            Self::Process(streams) => {
+                for (number, stream) in streams {
+                    if stream.poll_recv(context).is_ready() {
+                        return Poll::Ready(Some(*number));
                     }
                 }
-                Self::Process(streams) => {
-                    for (number, stream) in streams {
-                        if stream.poll_recv(context).is_ready() {
-                            return Poll::Ready(*number);
-                        }
-                    }
-                }
+                Poll::Pending
             }
-            Poll::Pending
         })
         .await
     }
 
     /// One that has come already.
-    pub(in crate::orchestrate::engine::moby) async fn at_hand(&mut self) -> Option<i32> {
+    pub async fn at_hand(&mut self) -> Option<i32> {
         tokio::select! {
             biased;
-            number = self.next() => Some(number),
+            number = self.next() => number,
             () = std::future::ready(()) => None,
         }
     }
