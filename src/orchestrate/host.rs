@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod git;
+pub mod gpu;
 pub mod port;
 pub mod python;
 pub mod who;

@@ -1,0 +1,234 @@
+//! The GPUs of this machine, by NVML: what there is, which are idle, what a run made of them.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use nvml_wrapper::Nvml;
+use nvml_wrapper::error::NvmlError;
+use serde::{Deserialize, Serialize};
+
+use crate::spec::hint::{Explain, Fault};
+use crate::spec::record::GpuUse;
+
+/// A GPU with no process on it and less memory in use than this is idle: a driver keeps some to itself
+/// (up to some 500 MiB on cards with many units, as `nvidia-smi` shows it on an idle H200).
+const IDLE_MEMORY: u64 = 600 << 20;
+/// How often a run's GPUs are looked at.
+const SAMPLE: Duration = Duration::from_secs(1);
+
+/// What NVML says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survey {
+    pub driver: String,
+    /// The newest CUDA that the driver supports, `12.4`.
+    pub cuda: String,
+    pub gpus: Vec<Gpu>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gpu {
+    pub index: u32,
+    pub uuid: String,
+    pub name: String,
+    /// Bytes.
+    pub memory: u64,
+    /// Bytes.
+    pub memory_used: u64,
+    /// Percent over the last sample period of the driver; absent where it does not tell.
+    pub utilisation: Option<u32>,
+    /// Processes that compute on it.
+    pub processes: usize,
+}
+
+impl Gpu {
+    pub fn is_idle(&self) -> bool {
+        self.processes == 0 && self.memory_used < IDLE_MEMORY
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum GpuError {
+    #[error("there is no NVIDIA driver on this machine")]
+    NoDriver,
+    #[error("the NVIDIA driver is installed and not loaded")]
+    NotLoaded,
+    #[error("NVML does not answer: {reason}")]
+    Nvml { reason: String },
+    #[error("there is no GPU on this machine")]
+    NoGpu,
+    #[error("{wanted} idle GPUs are wanted, and {idle} of {all} {verb} idle{busy}", verb = if *.idle == 1 { "is" } else { "are" })]
+    NotIdle { wanted: u32, idle: usize, all: usize, busy: String },
+    #[error("cannot reserve a GPU in `{path}`")]
+    Reserve { path: PathBuf, source: io::Error },
+}
+
+impl Explain for GpuError {
+    fn fault(&self) -> Fault {
+        Fault::World
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NoDriver | Self::NoGpu => vec![
+                "leave `--gpus` out; `gpus = \"optional\"` under `[engine]` takes them where there are any".to_owned(),
+            ],
+            Self::NotLoaded => vec!["sudo modprobe nvidia".to_owned()],
+            Self::NotIdle { .. } => vec!["`scaf doctor` shows who uses them".to_owned()],
+            Self::Nvml { .. } | Self::Reserve { .. } => Vec::new(),
+        }
+    }
+}
+
+/// NVML of this machine.
+pub struct Gpus(Nvml);
+
+impl Gpus {
+    /// Loads the driver's library; `library` names another than the system's.
+    pub fn open(library: Option<OsString>) -> Result<Self, GpuError> {
+        let loaded = match &library {
+            Some(path) => Nvml::builder().lib_path(path).init(),
+            // The wrapper looks for `libnvidia-ml.so`, which only development packages have.
+            None => Nvml::builder().lib_path("libnvidia-ml.so.1".as_ref()).init(),
+        };
+        loaded.map(Self).map_err(|error| match error {
+            NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound => GpuError::NoDriver,
+            NvmlError::DriverNotLoaded => GpuError::NotLoaded,
+            other => GpuError::Nvml { reason: other.to_string() },
+        })
+    }
+
+    pub fn survey(&self) -> Result<Survey, GpuError> {
+        let nvml = |error: NvmlError| GpuError::Nvml { reason: error.to_string() };
+        let driver = self.0.sys_driver_version().map_err(nvml)?;
+        let cuda = self.0.sys_cuda_driver_version().map_err(nvml)?;
+        let mut gpus = Vec::new();
+        for index in 0..self.0.device_count().map_err(nvml)? {
+            // A card that has fallen off the bus must not hide the others.
+            let Ok(device) = self.0.device_by_index(index) else { continue };
+            let Ok(uuid) = device.uuid() else { continue };
+            let memory = device.memory_info();
+            gpus.push(Gpu {
+                index,
+                uuid,
+                name: device.name().unwrap_or_else(|_| "unknown".to_owned()),
+                memory: memory.as_ref().map_or(0, |info| info.total),
+                memory_used: memory.map_or(0, |info| info.used),
+                utilisation: device.utilization_rates().ok().map(|rates| rates.gpu),
+                processes: device.running_compute_processes().map_or(0, |list| list.len()),
+            });
+        }
+        Ok(Survey { driver, cuda: format!("{}.{}", cuda / 1000, cuda % 1000 / 10), gpus })
+    }
+}
+
+/// GPUs that no other scaf takes as long as this lives.
+#[derive(Debug)]
+pub struct Reservation {
+    pub uuids: Vec<String>,
+    /// Locked; the lock ends with the file, and so with the process, however it ends.
+    _locks: Vec<File>,
+}
+
+/// Takes idle GPUs: `count` of them, or all that are idle. Without `hold` they are only named, as for a
+/// plan that is printed.
+pub fn reserve(survey: &Survey, count: Option<u32>, folder: &Path, hold: bool) -> Result<Reservation, GpuError> {
+    if survey.gpus.is_empty() {
+        return Err(GpuError::NoGpu);
+    }
+    let failed = |path: &Path, source| GpuError::Reserve { path: path.to_owned(), source };
+    fs::create_dir_all(folder).map_err(|source| failed(folder, source))?;
+    // Shared by all users of the machine; that it is another's is fine.
+    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o1777));
+    let (mut uuids, mut locks, mut busy) = (Vec::new(), Vec::new(), String::new());
+    let mut idle = 0;
+    for gpu in &survey.gpus {
+        if count.is_some_and(|count| uuids.len() >= count as usize) {
+            break;
+        }
+        if !gpu.is_idle() {
+            busy.push_str(&format!("\n  {} has {} processes and {} MiB in use", gpu.index, gpu.processes, gpu.memory_used >> 20));
+            continue;
+        }
+        let path = folder.join(format!("{}.lock", gpu.uuid.replace('/', "_")));
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .or_else(|_| File::open(&path))
+            .map_err(|source| failed(&path, source))?;
+        let _ = file.set_permissions(fs::Permissions::from_mode(0o666));
+        if file.try_lock().is_err() {
+            busy.push_str(&format!("\n  {} is reserved by another run", gpu.index));
+            continue;
+        }
+        idle += 1;
+        uuids.push(gpu.uuid.clone());
+        if hold {
+            locks.push(file);
+        }
+    }
+    let wanted = count.unwrap_or(1);
+    if uuids.len() < wanted as usize {
+        return Err(GpuError::NotIdle { wanted, idle, all: survey.gpus.len(), busy });
+    }
+    Ok(Reservation { uuids, _locks: locks })
+}
+
+/// Looks at GPUs while a run lasts.
+#[derive(Debug)]
+pub struct Sampler {
+    stop: Option<Sender<()>>,
+    worker: Option<JoinHandle<Vec<GpuUse>>>,
+}
+
+impl Sampler {
+    /// Of these, by UUID or index; an empty list means all.
+    pub fn start(library: Option<OsString>, devices: Vec<String>) -> Self {
+        let (stop, stopped) = channel();
+        let worker = std::thread::spawn(move || {
+            let Ok(gpus) = Gpus::open(library) else { return Vec::new() };
+            let mut uses: Vec<(GpuUse, f64)> = Vec::new();
+            loop {
+                if let Ok(survey) = gpus.survey() {
+                    for gpu in survey.gpus {
+                        let wanted = devices.is_empty() || devices.iter().any(|word| *word == gpu.uuid || *word == gpu.index.to_string());
+                        if wanted {
+                            take(&mut uses, gpu);
+                        }
+                    }
+                }
+                if stopped.recv_timeout(SAMPLE) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
+            }
+            uses.into_iter().map(|(gpu, _)| gpu).collect()
+        });
+        Self { stop: Some(stop), worker: Some(worker) }
+    }
+
+    /// What was seen.
+    pub fn finish(mut self) -> Vec<GpuUse> {
+        drop(self.stop.take());
+        self.worker.take().and_then(|worker| worker.join().ok()).unwrap_or_default()
+    }
+}
+
+fn take(uses: &mut Vec<(GpuUse, f64)>, gpu: Gpu) {
+    let at = uses.iter().position(|(known, _)| known.uuid == gpu.uuid).unwrap_or_else(|| {
+        uses.push((GpuUse { uuid: gpu.uuid.clone(), name: gpu.name.clone(), ..GpuUse::default() }, 0.0));
+        uses.len() - 1
+    });
+    let (known, sum) = &mut uses[at];
+    known.peak_memory = known.peak_memory.max(gpu.memory_used);
+    known.samples += 1;
+    *sum += f64::from(gpu.utilisation.unwrap_or(0));
+    #[allow(clippy::cast_precision_loss)]
+    let mean = *sum / known.samples as f64;
+    known.mean_utilisation = (mean * 10.0).round() / 10.0;
+}
