@@ -5,6 +5,7 @@ pub mod experiment;
 pub mod layout;
 pub mod links;
 pub mod name;
+pub mod notebook;
 pub mod python;
 pub mod shared;
 pub mod template;

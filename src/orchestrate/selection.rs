@@ -28,9 +28,12 @@ pub struct Container {
     pub moby: Moby,
     pub engine: &'static dyn Engine,
     pub reason: String,
-    /// Id of the wanted image, when it is there.
-    pub image_id: Option<String>,
+    /// The wanted image, when it is there.
+    pub image: Option<Found>,
 }
+
+/// An image that is there.
+pub type Found = super::engine::moby::ImageFacts;
 
 pub enum Selected {
     Container(Box<Container>),
@@ -105,12 +108,12 @@ pub enum HostMay {
 fn asked(kind: ContainerEngine, needs: &Needs, environment: &Environment) -> Result<Selected, SelectionError> {
     let moby = Moby::connect(kind, None, &surroundings(environment)).map_err(SelectionError::Engine)?;
     refuse_remote(&moby)?;
-    let image_id = moby.image(&needs.tag).map_err(SelectionError::Engine)?.map(|image| image.id);
+    let image = moby.image(&needs.tag).map_err(SelectionError::Engine)?;
     Ok(Selected::Container(Box::new(Container {
         engine: of(moby.engine()),
         moby,
         reason: "asked for".to_owned(),
-        image_id,
+        image,
     })))
 }
 
@@ -156,7 +159,7 @@ fn first(host: HostMay, needs: &Needs, environment: &Environment) -> Result<Sele
                 engine: of(moby.engine()),
                 moby,
                 reason: format!("{version} answers and has the image"),
-                image_id: Some(image.id),
+                image: Some(image),
             })));
         }
         let mut absent = None;
@@ -173,7 +176,7 @@ fn first(host: HostMay, needs: &Needs, environment: &Environment) -> Result<Sele
                     engine: of(moby.engine()),
                     moby,
                     reason: format!("{version} answers and can make the image"),
-                    image_id: None,
+                    image: None,
                 })));
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::layer::JUPYTER;
 use crate::orchestrate::engine::{EncloseError, Engine};
 use crate::project::experiment::Experiment;
 use crate::project::layout::{COMMON, Layout};
@@ -289,7 +290,9 @@ fn argv(program: &Program, experiment: &Experiment, root: &str, container: bool)
         Program::Jupyter { port } => {
             // Inside a container every address is reached through the one published port.
             let ip = if container { "0.0.0.0" } else { "127.0.0.1" };
-            let mut argv = words(&["python", "-m", "jupyter", "lab", "--no-browser"]);
+            let program: &[&str] = if container { &[JUPYTER] } else { &["python", "-m", "jupyter"] };
+            let mut argv = words(program);
+            argv.extend(words(&["lab", "--no-browser"]));
             argv.push(format!("--ServerApp.ip={ip}"));
             argv.push(format!("--ServerApp.port={port}"));
             argv.push("--ServerApp.port_retries=0".to_owned());

@@ -1,0 +1,373 @@
+//! What a run is enclosed in: the experiment's image on the engine that can have it, or a virtual
+//! environment of this machine; and the steps that make it where it is not there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::engine::moby::Moby;
+use super::engine::moby::error::EngineError;
+use super::engine::{self, Engine};
+use super::host::python::{self, Python};
+use super::load::environment::EnvironmentError;
+use super::load::{environment as environment_folder, network};
+use super::planner::build::{BuildFacts, BuildFlags, BuildPlanError, BuildRequest, plan_build};
+use super::planner::layer::{self, LayerRequest, plan_layer};
+use super::planner::venv::{self, VenvPlanError};
+use super::selection::{self, HostMay, Needs, Selected, SelectionError};
+use crate::project::experiment::Experiment;
+use crate::project::layout::{ENVIRONMENT, Layout};
+use crate::spec::build_context::BuildContext;
+use crate::spec::dockerfile::python_version;
+use crate::spec::env_vars::Environment;
+use crate::spec::hint::{Explain, Fault};
+use crate::spec::image::{Builder, ImageBuild};
+use crate::spec::image_tag::{self, Inputs};
+use crate::spec::plan::{Action, ContainerEngine, Step, When};
+use crate::spec::run::Enclosure;
+use crate::spec::settings::Settings;
+
+pub use super::planner::build::BuildPlan;
+pub use super::planner::layer::Layer;
+
+/// What the enclosure is found from.
+pub struct Request<'a> {
+    pub layout: &'a Layout,
+    pub experiment: &'a Experiment,
+    pub settings: &'a Settings,
+    pub environment: &'a Environment,
+    /// `build-xargs`, split.
+    pub build_words: &'a [String],
+    /// What the intent needs beside the experiment's own environment.
+    pub layer: Option<Layer>,
+    pub host: HostMay,
+}
+
+/// What a run is enclosed in.
+pub struct Enclosed {
+    pub engine: &'static dyn Engine,
+    pub moby: Option<Moby>,
+    pub version: String,
+    pub reason: String,
+    pub enclosure: Enclosure,
+    /// The steps that make it.
+    pub prepare: Vec<Step>,
+    /// Tag and id of the experiment's own image; the id where it is there already.
+    pub image: Option<String>,
+    pub image_id: Option<String>,
+    /// Digest of the requirements that count.
+    pub lock: Option<String>,
+    /// Which engine, and why: said first.
+    pub first_line: String,
+    pub notes: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum EnclosureError {
+    #[error(transparent)]
+    Environment(#[from] EnvironmentError),
+    #[error(transparent)]
+    Build(#[from] BuildPlanError),
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Venv(#[from] VenvPlanError),
+    #[error("the Dockerfile is on Python {wanted}, and this machine has {}", .found.as_deref().map_or_else(|| "none".to_owned(), |found| format!("Python {found}")))]
+    Python { wanted: String, found: Option<String> },
+    #[error("there is no Python on this machine")]
+    NoPython,
+    #[error("no folder for scaf's cache: neither HOME nor XDG_CACHE_HOME is set")]
+    NoCache,
+}
+
+impl Explain for EnclosureError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Environment(error) => error.fault(),
+            Self::Build(error) => error.fault(),
+            Self::Selection(error) => error.fault(),
+            Self::Engine(error) => error.fault(),
+            Self::Venv(error) => error.fault(),
+            Self::Python { .. } | Self::NoPython | Self::NoCache => Fault::World,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Environment(error) => error.hints(),
+            Self::Build(error) => error.hints(),
+            Self::Selection(error) => error.hints(),
+            Self::Engine(error) => error.hints(),
+            Self::Venv(error) => error.hints(),
+            Self::Python { wanted, .. } => {
+                vec![format!("install Python {wanted}, or uv (`pip install uv`), which fetches it")]
+            }
+            Self::NoPython => vec!["install Python 3, or a container engine".to_owned()],
+            Self::NoCache => vec!["export SCAF_CACHE_DIR=…".to_owned()],
+        }
+    }
+}
+
+/// Reads the environment folder, asks the engines, and plans.
+pub fn find(request: &Request<'_>) -> Result<Enclosed, EnclosureError> {
+    let Request { layout: _, experiment, settings, environment, build_words, layer: _, host } = request;
+    let flags = BuildFlags::parse(build_words)?;
+    let context = environment_folder::read(&experiment.dir.join(ENVIRONMENT), "Dockerfile")?;
+    let empty = network::none();
+    let build = build_request(request, &context, &flags, &empty);
+    let needs = Needs { tag: build.tag(), bases: build.bases() };
+    match selection::select(settings.engine.default, *host, &needs, environment)? {
+        Selected::Container(container) => {
+            let selection::Container { moby, engine, reason, image } = *container;
+            in_container(request, &context, &flags, moby, engine, reason, image)
+        }
+        Selected::Host { reason } => on_host(request, &context, reason),
+    }
+}
+
+fn build_request<'a>(
+    request: &'a Request<'_>,
+    context: &'a BuildContext,
+    flags: &'a BuildFlags,
+    help: &'a crate::spec::network::NetworkHelp,
+) -> BuildRequest<'a> {
+    BuildRequest {
+        project: &request.settings.project.name,
+        experiment: &request.experiment.name,
+        context,
+        flags,
+        mirror: request.settings.images.mirror.as_deref(),
+        network: request.settings.images.build_network.as_deref(),
+        help,
+    }
+}
+
+fn in_container(
+    request: &Request<'_>,
+    context: &BuildContext,
+    flags: &BuildFlags,
+    moby: Moby,
+    engine: &'static dyn Engine,
+    reason: String,
+    image: Option<selection::Found>,
+) -> Result<Enclosed, EnclosureError> {
+    let kind = moby.engine();
+    let builder = builder_of(&moby);
+    let planned = plan_with(request, context, flags, &moby, image.as_ref())?;
+    let BuildPlan { tag, build, why, moved, notes } = planned;
+    let mut notes = notes;
+    for moved in moved {
+        notes.push(format!("the base image `{}` has moved since the image was made; `scaf build-exp --build-xargs=--no-cache` makes it anew", moved.image));
+    }
+    let mut prepare = Vec::new();
+    let fresh = build.is_none();
+    if let Some(build) = build {
+        let reasons: Vec<String> = why.iter().map(ToString::to_string).collect();
+        let why = if reasons.is_empty() { "make the image".to_owned() } else { format!("make the image: {}", reasons.join(", ")) };
+        prepare.push(step(why, kind, build));
+    }
+    let mut used = tag.clone();
+    if let Some(wanted) = request.layer
+        && (wanted != Layer::Pytest || layer::needs_pytest(context))
+    {
+        let cache = request.environment.cache_dir().ok_or(EnclosureError::NoCache)?;
+        let help = network::find(request.environment);
+        let layered = LayerRequest {
+            layer: wanted,
+            project: &request.settings.project.name,
+            experiment: &request.experiment.name,
+            base: &tag,
+            context: cache.join("empty"),
+            network: request.settings.images.build_network.as_deref(),
+            help: &help,
+            builder,
+        };
+        used = layered.tag();
+        // A layer on an image that is yet to be made cannot be there.
+        if !fresh || moby.image(&used)?.is_none() {
+            let planned = plan_layer(&layered)?;
+            notes.extend(planned.notes);
+            prepare.push(Step {
+                why: format!("make the {} layer", wanted.name()),
+                when: When::InTurn,
+                action: Action::MakeDirectory { path: planned.build.context.clone() },
+            });
+            prepare.push(step(format!("make the {} layer", wanted.name()), kind, planned.build));
+        }
+    }
+    let version = moby.greeting().server.clone();
+    let first_line = format!("engine: {} ({reason})", engine.name());
+    Ok(Enclosed {
+        engine,
+        version,
+        reason,
+        enclosure: Enclosure::Image(used),
+        prepare,
+        image: Some(tag),
+        image_id: image.filter(|_| fresh).map(|image| image.id),
+        lock: lock_digest(context),
+        first_line,
+        notes,
+        moby: Some(moby),
+    })
+}
+
+fn step(why: String, engine: ContainerEngine, build: ImageBuild) -> Step {
+    Step { why, when: When::InTurn, action: Action::BuildImage { engine, build } }
+}
+
+/// How this engine builds.
+pub fn builder_of(moby: &Moby) -> Builder {
+    match moby.engine() {
+        ContainerEngine::Podman => Builder::Buildah,
+        ContainerEngine::Docker if moby.greeting().buildkit => Builder::BuildKit,
+        ContainerEngine::Docker => Builder::Classic,
+    }
+}
+
+fn plan_with(
+    request: &Request<'_>,
+    context: &BuildContext,
+    flags: &BuildFlags,
+    moby: &Moby,
+    image: Option<&selection::Found>,
+) -> Result<BuildPlan, EnclosureError> {
+    let up_to_date = image.is_some() && !flags.no_cache && !flags.pull;
+    // The way to a run that is ready asks nothing that only a build needs.
+    let help = if up_to_date { network::none() } else { network::find(request.environment) };
+    let build = build_request(request, context, flags, &help);
+    let mut bases = BTreeMap::new();
+    for base in build.bases() {
+        if let Some(found) = moby.image(&base)? {
+            bases.insert(base, found.id);
+        }
+    }
+    let previous = if up_to_date {
+        None
+    } else {
+        let repository = image_tag::repository(&request.settings.project.name, &request.experiment.name);
+        moby.newest_of(&repository)?
+            .and_then(|image| image.labels.get(image_tag::LABEL_INPUTS).and_then(|text| Inputs::from_label(text)))
+    };
+    let facts = BuildFacts {
+        builder: builder_of(moby),
+        image: image.map(|image| image.labels.clone()),
+        previous,
+        bases,
+    };
+    Ok(plan_build(&build, &facts)?)
+}
+
+/// The plan for an experiment's image alone, with the engine that is to make it.
+pub fn image_plan(request: &Request<'_>) -> Result<(Moby, BuildPlan, String), EnclosureError> {
+    let flags = BuildFlags::parse(request.build_words)?;
+    let context = environment_folder::read(&request.experiment.dir.join(ENVIRONMENT), "Dockerfile")?;
+    let empty = network::none();
+    let build = build_request(request, &context, &flags, &empty);
+    let needs = Needs { tag: build.tag(), bases: build.bases() };
+    match selection::select(request.settings.engine.default, request.host, &needs, request.environment)? {
+        Selected::Container(container) => {
+            let selection::Container { moby, reason, image, engine: _ } = *container;
+            let plan = plan_with(request, &context, &flags, &moby, image.as_ref())?;
+            Ok((moby, plan, reason))
+        }
+        Selected::Host { .. } => Err(SelectionError::HostCannot { command: "build-exp" }.into()),
+    }
+}
+
+fn requirements_of(context: &BuildContext) -> Option<(&str, &str)> {
+    let of = |name: &str| {
+        context.requirements.iter().find(|(path, _)| path == name).map(|(path, text)| (path.as_str(), text.as_str()))
+    };
+    of("requirements.lock").or_else(|| of("requirements.txt"))
+}
+
+fn lock_digest(context: &BuildContext) -> Option<String> {
+    requirements_of(context).map(|(_, text)| blake3::hash(text.as_bytes()).to_hex().to_string())
+}
+
+fn on_host(request: &Request<'_>, context: &BuildContext, reason: String) -> Result<Enclosed, EnclosureError> {
+    let cache = request.environment.cache_dir().ok_or(EnclosureError::NoCache)?;
+    let uv = python::uv(request.environment);
+    let python = python_for(request, context, uv.as_deref())?;
+    let file: Option<(PathBuf, &str)> =
+        requirements_of(context).map(|(name, text)| (context.directory.join(name), text));
+    let platform = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
+    let facts = venv::Facts {
+        file: file.as_ref().map(|(path, text)| (path.as_path(), *text)),
+        python: &python.path,
+        python_version: &python.version,
+        uv: uv.as_deref(),
+        platform: &platform,
+        cache: &cache,
+    };
+    let more: &[&str] = match request.layer {
+        None => &[],
+        Some(Layer::Pytest) => &[venv::PYTEST],
+        Some(Layer::Notebook) => &[venv::JUPYTERLAB],
+    };
+    let (path, make) = venv::plan(&facts, more)?;
+    let engine = &engine::host::Host;
+    let first_line = if reason == "asked for" {
+        "engine: host (asked for): a virtual environment of this machine, no container".to_owned()
+    } else {
+        format!("engine: host: a virtual environment of this machine, NOT the experiment's container ({reason})")
+    };
+    let mut notes = Vec::new();
+    if let Some(note) = absolute_paths(request.experiment) {
+        notes.push(note);
+    }
+    Ok(Enclosed {
+        engine,
+        moby: None,
+        version: format!("Python {}", python.version),
+        reason,
+        enclosure: Enclosure::Venv(path),
+        prepare: vec![make],
+        image: None,
+        image_id: None,
+        lock: lock_digest(context),
+        first_line,
+        notes,
+    })
+}
+
+/// A Python of the Dockerfile's minor version: found, or fetched by uv.
+fn python_for(request: &Request<'_>, context: &BuildContext, uv: Option<&Path>) -> Result<Python, EnclosureError> {
+    let wanted = python_version(&context.text).or_else(|| request.settings.env.python.clone());
+    let Some(wanted) = wanted else {
+        return python::in_use(request.environment).ok_or(EnclosureError::NoPython);
+    };
+    python::of_version(&wanted, request.environment)
+        .or_else(|| uv.and_then(|uv| python::by_uv(uv, &wanted)))
+        .ok_or_else(|| EnclosureError::Python {
+            wanted,
+            found: python::in_use(request.environment).map(|python| python.version),
+        })
+}
+
+/// The first absolute `/mnt/` path in the experiment's code: it means nothing outside a container.
+fn absolute_paths(experiment: &Experiment) -> Option<String> {
+    let mut folders = vec![experiment.dir.clone()];
+    while let Some(folder) = folders.pop() {
+        let mut entries: Vec<_> = std::fs::read_dir(&folder).ok()?.flatten().collect();
+        entries.sort_by_key(std::fs::DirEntry::file_name);
+        for entry in entries {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "py")
+                && let Ok(text) = std::fs::read_to_string(&path)
+                && let Some(number) = text.lines().position(|line| line.contains("\"/mnt/") || line.contains("'/mnt/"))
+            {
+                let shown = path.strip_prefix(&experiment.dir).unwrap_or(&path).display().to_string();
+                return Some(format!(
+                    "{shown}:{} has an absolute path below /mnt, which the host engine does not have; relative paths work everywhere",
+                    number + 1
+                ));
+            }
+        }
+    }
+    None
+}
