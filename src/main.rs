@@ -1,3 +1,7 @@
-//! The program: gathers what the process was given and leaves with the exit status.
+//! The program: gathers what the process was given, calls the skin, and leaves with its status.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(scaf::cli::main(std::env::args_os().collect(), std::env::vars_os().collect()))
+}

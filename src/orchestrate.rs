@@ -1,10 +1,16 @@
 //! Who does it, and where. The only ring that acts, through three doors: **load** reads the project,
 //! **ask** asks the world, **execute** carries out a plan.
 
+pub mod enclosure;
 pub mod engine;
 pub mod execute;
+pub mod host;
+pub mod journal;
 pub mod load;
+pub mod perform;
 pub mod planner;
 pub mod reporter;
+pub mod selection;
 pub mod spread;
+pub mod state;
 pub mod watch;

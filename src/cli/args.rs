@@ -63,6 +63,18 @@ pub enum EngineChoice {
     Host,
 }
 
+impl EngineChoice {
+    /// As the settings spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+            Self::Host => "host",
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a project, or take over one of the ancestor template

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{EngineChoice, Global};
+use super::args::Global;
 use super::failure::Failure;
 use super::ui::Ui;
 use crate::orchestrate::load;
@@ -10,7 +10,8 @@ use crate::project::experiment::Experiment;
 use crate::project::layout::Layout;
 use crate::project::name::ExperimentName;
 use crate::spec::settings::Settings;
-use crate::spec::settings::env_vars::Environment;
+use crate::spec::settings::layer::Layer;
+use crate::spec::env_vars::Environment;
 
 pub struct Context<'a> {
     pub global: Global,
@@ -23,7 +24,7 @@ pub struct Context<'a> {
 /// A project, loaded.
 pub struct Project {
     pub layout: Layout,
-    pub loaded: load::settings::Loaded,
+    pub settings: Settings,
 }
 
 impl<'a> Context<'a> {
@@ -52,26 +53,19 @@ impl<'a> Context<'a> {
     }
 
     pub fn project_at(&self, root: &Path) -> Result<Project, Failure> {
-        let loaded = load::settings::load(root, &self.environment, &self.flags())?;
+        let loaded = load::settings::load(Some(root), &self.environment, self.flags())?;
+        for warning in &loaded.warnings {
+            self.ui.warning(warning);
+        }
         let mut layout = Layout::new(root);
         layout.code = PathBuf::from(&loaded.settings.project.code);
         layout.data = PathBuf::from(&loaded.settings.data.path);
-        Ok(Project { layout, loaded })
+        Ok(Project { layout, settings: loaded.settings })
     }
 
     /// The flags that are settings, too.
-    fn flags(&self) -> Vec<(String, String)> {
-        let mut flags = Vec::new();
-        if let Some(engine) = self.global.engine {
-            let name = match engine {
-                EngineChoice::Auto => "auto",
-                EngineChoice::Docker => "docker",
-                EngineChoice::Podman => "podman",
-                EngineChoice::Host => "host",
-            };
-            flags.push(("engine.default".to_owned(), name.to_owned()));
-        }
-        flags
+    fn flags(&self) -> Layer {
+        Layer::of_flags(self.global.engine.map(|engine| ("engine.default", engine.name().to_owned(), "--engine")))
     }
 
     /// The experiment that is meant: the one named; else the one around the working directory; else
@@ -133,7 +127,7 @@ impl<'a> Context<'a> {
 
     /// What holds for one experiment.
     pub fn settings(&self, project: &Project, experiment: &Experiment) -> Settings {
-        project.loaded.for_experiment(experiment.name.as_str())
+        project.settings.for_experiment(experiment.name.as_str())
     }
 }
 

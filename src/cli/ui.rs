@@ -14,7 +14,7 @@ use super::args::Global;
 use super::failure::Failure;
 use crate::orchestrate::reporter::{Event, Reporter};
 use crate::spec::hint::Fault;
-use crate::spec::settings::env_vars::Environment;
+use crate::spec::env_vars::{self, Environment};
 
 /// How much and in what dress scaf talks.
 #[derive(Debug)]
@@ -31,9 +31,9 @@ pub struct Ui {
 impl Ui {
     pub fn new(global: &Global, environment: &Environment) -> Self {
         let terminal = io::stderr().is_terminal();
-        let ci = environment.get("CI").is_some_and(|value| !value.is_empty() && value != "false");
-        let no_colour = environment.get("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let dumb = environment.get("TERM") == Some("dumb");
+        let ci = environment.is_on(&env_vars::CI);
+        let no_colour = environment.is_set(&env_vars::NO_COLOR);
+        let dumb = environment.text(&env_vars::TERM) == Some("dumb");
         Self {
             quiet: global.quiet,
             verbose: global.verbose,

@@ -9,7 +9,7 @@ use super::engine::moby::error::EngineError;
 use super::engine::{self, Engine};
 use super::host::python::{self, Python};
 use super::load::environment::EnvironmentError;
-use super::load::{environment as environment_folder, network};
+use super::load::environment as environment_folder;
 use super::planner::build::{BuildFacts, BuildFlags, BuildPlanError, BuildRequest, plan_build};
 use super::planner::layer::{self, LayerRequest, plan_layer};
 use super::planner::venv::{self, VenvPlanError};
@@ -22,6 +22,7 @@ use crate::spec::env_vars::Environment;
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::image::{Builder, ImageBuild};
 use crate::spec::image_tag::{self, Inputs};
+use crate::spec::network::NetworkHelp;
 use crate::spec::plan::{Action, ContainerEngine, Step, When};
 use crate::spec::run::Enclosure;
 use crate::spec::settings::Settings;
@@ -114,7 +115,7 @@ pub fn find(request: &Request<'_>) -> Result<Enclosed, EnclosureError> {
     let Request { layout: _, experiment, settings, environment, build_words, layer: _, host } = request;
     let flags = BuildFlags::parse(build_words)?;
     let context = environment_folder::read(&experiment.dir.join(ENVIRONMENT), "Dockerfile")?;
-    let empty = network::none();
+    let empty = NetworkHelp::default();
     let build = build_request(request, &context, &flags, &empty);
     let needs = Needs { tag: build.tag(), bases: build.bases() };
     match selection::select(settings.engine.default, *host, &needs, environment)? {
@@ -130,7 +131,7 @@ fn build_request<'a>(
     request: &'a Request<'_>,
     context: &'a BuildContext,
     flags: &'a BuildFlags,
-    help: &'a crate::spec::network::NetworkHelp,
+    help: &'a NetworkHelp,
 ) -> BuildRequest<'a> {
     BuildRequest {
         project: &request.settings.project.name,
@@ -172,7 +173,7 @@ fn in_container(
         && (wanted != Layer::Pytest || layer::needs_pytest(context))
     {
         let cache = request.environment.cache_dir().ok_or(EnclosureError::NoCache)?;
-        let help = network::find(request.environment);
+        let help = network_help(request.environment);
         let layered = LayerRequest {
             layer: wanted,
             project: &request.settings.project.name,
@@ -235,7 +236,7 @@ fn plan_with(
 ) -> Result<BuildPlan, EnclosureError> {
     let up_to_date = image.is_some() && !flags.no_cache && !flags.pull;
     // The way to a run that is ready asks nothing that only a build needs.
-    let help = if up_to_date { network::none() } else { network::find(request.environment) };
+    let help = if up_to_date { NetworkHelp::default() } else { network_help(request.environment) };
     let build = build_request(request, context, flags, &help);
     let mut bases = BTreeMap::new();
     for base in build.bases() {
@@ -263,7 +264,7 @@ fn plan_with(
 pub fn image_plan(request: &Request<'_>) -> Result<(Moby, BuildPlan, String), EnclosureError> {
     let flags = BuildFlags::parse(request.build_words)?;
     let context = environment_folder::read(&request.experiment.dir.join(ENVIRONMENT), "Dockerfile")?;
-    let empty = network::none();
+    let empty = NetworkHelp::default();
     let build = build_request(request, &context, &flags, &empty);
     let needs = Needs { tag: build.tag(), bases: build.bases() };
     match selection::select(request.settings.engine.default, request.host, &needs, request.environment)? {
@@ -370,4 +371,8 @@ fn absolute_paths(experiment: &Experiment) -> Option<String> {
         }
     }
     None
+}
+
+fn network_help(_environment: &Environment) -> NetworkHelp {
+    NetworkHelp::default()
 }

@@ -38,3 +38,9 @@ impl Explain for LoadError {
         }
     }
 }
+
+/// The folder in which scaf was started, which `-C` may replace.
+#[allow(clippy::disallowed_methods, reason = "the one place")]
+pub fn working_directory() -> Result<PathBuf, LoadError> {
+    std::env::current_dir().map_err(|source| LoadError::Read { path: PathBuf::from("."), source })
+}

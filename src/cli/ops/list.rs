@@ -20,7 +20,7 @@ pub fn run(context: &Context<'_>, args: ListArgs) -> Result<u8, Failure> {
         }
         return Ok(0);
     }
-    let states = state::all(&project.layout, &project.loaded, &all, &context.environment)?;
+    let states = state::all(&project.layout, &project.settings, &all, &context.environment);
     if context.global.json {
         context.ui.object(&serde_json::json!({ "experiments": states }))?;
         return Ok(0);

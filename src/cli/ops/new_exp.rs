@@ -6,8 +6,8 @@ use super::act::act;
 use crate::cli::args::NewExpArgs;
 use crate::cli::context::{Context, Project};
 use crate::cli::failure::Failure;
-use crate::orchestrate::host::python;
-use crate::orchestrate::load::{experiments, seed, templates};
+use crate::orchestrate::host::{clock, python};
+use crate::orchestrate::load::{experiments, templates};
 use crate::orchestrate::planner::new_exp::{self, Place};
 use crate::project::layout::ENVIRONMENT;
 use crate::project::name::ExperimentName;
@@ -42,13 +42,13 @@ pub fn run(context: &Context<'_>, args: NewExpArgs) -> Result<u8, Failure> {
     let variables = BTreeMap::from([
         ("experiment", name.to_string()),
         ("name", name.last().to_owned()),
-        ("project", project.loaded.settings.project.name.clone()),
+        ("project", project.settings.project.name.clone()),
         ("python_version", python.clone()),
         ("scaf_version", env!("CARGO_PKG_VERSION").to_owned()),
         ("depth_up", vec![".."; name.depth() + project.layout.code.components().count()].join("/")),
     ]);
     let files = template::render(&files, &variables).map_err(templates::TemplateLoadError::from)?;
-    let draft = format!(".new-{}-{:08x}", name.slug(), seed() & 0xffff_ffff);
+    let draft = format!(".new-{}-{:08x}", name.slug(), clock::seed() & 0xffff_ffff);
     let plan = new_exp::plan(&project.layout, &name, &place, &draft, &files)?;
     if act(context, &plan)?.is_none() {
         return Ok(0);

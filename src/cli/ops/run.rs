@@ -242,7 +242,7 @@ fn command(plan: &crate::spec::plan::Plan) -> Vec<String> {
 pub fn labels(project: &Project, experiment: &Experiment, run: &str, intent: Intent) -> BTreeMap<String, String> {
     BTreeMap::from([
         ("scaf.root".to_owned(), project.layout.root.to_string_lossy().into_owned()),
-        ("scaf.project".to_owned(), project.loaded.settings.project.name.clone()),
+        ("scaf.project".to_owned(), project.settings.project.name.clone()),
         ("scaf.experiment".to_owned(), experiment.name.to_string()),
         ("scaf.run".to_owned(), run.to_owned()),
         ("scaf.intent".to_owned(), intent.name().to_owned()),
