@@ -9,6 +9,7 @@ use super::engine::moby::error::EngineError;
 use super::engine::{self, Engine};
 use super::host::python::{self, Python};
 use super::load::environment::EnvironmentError;
+use super::load::network::{self, NetworkError};
 use super::load::environment as environment_folder;
 use super::planner::build::{BuildFacts, BuildFlags, BuildPlanError, BuildRequest, plan_build};
 use super::planner::layer::{self, LayerRequest, plan_layer};
@@ -69,6 +70,8 @@ pub enum EnclosureError {
     #[error(transparent)]
     Build(#[from] BuildPlanError),
     #[error(transparent)]
+    Network(#[from] NetworkError),
+    #[error(transparent)]
     Selection(#[from] SelectionError),
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -87,6 +90,7 @@ impl Explain for EnclosureError {
         match self {
             Self::Environment(error) => error.fault(),
             Self::Build(error) => error.fault(),
+            Self::Network(error) => error.fault(),
             Self::Selection(error) => error.fault(),
             Self::Engine(error) => error.fault(),
             Self::Venv(error) => error.fault(),
@@ -98,6 +102,7 @@ impl Explain for EnclosureError {
         match self {
             Self::Environment(error) => error.hints(),
             Self::Build(error) => error.hints(),
+            Self::Network(error) => error.hints(),
             Self::Selection(error) => error.hints(),
             Self::Engine(error) => error.hints(),
             Self::Venv(error) => error.hints(),
@@ -173,7 +178,7 @@ fn in_container(
         && (wanted != Layer::Pytest || layer::needs_pytest(context))
     {
         let cache = request.environment.cache_dir().ok_or(EnclosureError::NoCache)?;
-        let help = network_help(request.environment);
+        let help = network_help(request.environment)?;
         let layered = LayerRequest {
             layer: wanted,
             project: &request.settings.project.name,
@@ -236,7 +241,7 @@ fn plan_with(
 ) -> Result<BuildPlan, EnclosureError> {
     let up_to_date = image.is_some() && !flags.no_cache && !flags.pull;
     // The way to a run that is ready asks nothing that only a build needs.
-    let help = if up_to_date { NetworkHelp::default() } else { network_help(request.environment) };
+    let help = if up_to_date { NetworkHelp::default() } else { network_help(request.environment)? };
     let build = build_request(request, context, flags, &help);
     let mut bases = BTreeMap::new();
     for base in build.bases() {
@@ -373,6 +378,7 @@ fn absolute_paths(experiment: &Experiment) -> Option<String> {
     None
 }
 
-fn network_help(_environment: &Environment) -> NetworkHelp {
-    NetworkHelp::default()
+fn network_help(environment: &Environment) -> Result<NetworkHelp, NetworkError> {
+    let variable = |name: &str| environment.given(name).map(|value| value.to_string_lossy().into_owned());
+    network::find(&variable, Path::new("/"))
 }

@@ -214,13 +214,13 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
     match action {
         Action::MakeDirectory { path } => files::make_directory(path)?,
         Action::WriteFile { path, content, executable, if_there } => {
-            files::write_whole(path, content, *executable, *if_there)?;
+            files::write_file(path, content, *executable, *if_there)?;
         }
         Action::Symlink { link, target } => files::symlink(link, target)?,
         Action::Remove { path } => files::remove(path)?,
         Action::Rename { from, to } => files::rename(from, to)?,
-        Action::KeepBundle { source, manifest, digest, into } => {
-            files::keep_bundle(source, manifest, digest, into)?;
+        Action::KeepBundle { source, manifest, digest: _, into } => {
+            files::keep_bundle(source, manifest, into)?;
         }
         Action::CopyTree { from, to } => files::copy_tree(from, to)?,
         Action::Command { argv, cwd, env } => {

@@ -60,7 +60,10 @@ pub struct State {
 /// The state of each; the engine is asked once.
 pub fn all(layout: &Layout, settings: &Settings, experiments: &[Experiment], environment: &Environment) -> Vec<State> {
     let images = images(settings, environment);
-    parallel::map(experiments, |experiment| one(layout, settings, experiment, images.as_ref()))
+    parallel::map(experiments, |experiment| one(layout, settings, experiment, images.as_ref())).unwrap_or_else(|_| {
+        // No thread to be had: one after the other, then.
+        experiments.iter().map(|experiment| one(layout, settings, experiment, images.as_ref())).collect()
+    })
 }
 
 /// Images of this project by tag, with the labels; `None` where no engine answers.
