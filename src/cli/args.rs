@@ -1,6 +1,5 @@
 //! What can be typed. Only the grammar: nothing here looks at a disk.
 
-mod job;
 mod project;
 mod run;
 
@@ -8,7 +7,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use job::*;
 pub use project::*;
 pub use run::*;
 
@@ -48,7 +46,7 @@ pub struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
     pub verbose: u8,
     /// Work as if started in this folder
-    #[arg(short = 'C', long = "directory", global = true, value_name = "DIR", help_heading = "Everywhere")]
+    #[arg(id = "start", short = 'C', long = "directory", global = true, value_name = "DIR", help_heading = "Everywhere")]
     pub directory: Option<PathBuf>,
     /// What encloses runs; `auto` takes the first that can do it
     #[arg(long, global = true, value_enum, value_name = "ENGINE", help_heading = "Everywhere")]

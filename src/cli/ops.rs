@@ -4,6 +4,7 @@
 pub mod act;
 pub mod build_exp;
 pub mod completions;
+pub mod from_code;
 pub mod help;
 pub mod init;
 pub mod jupyter;
@@ -11,8 +12,10 @@ pub mod list;
 pub mod local;
 pub mod man;
 pub mod new_exp;
+pub mod rerun;
 pub mod run;
 pub mod runs;
 pub mod show;
 pub mod terminal;
 pub mod test;
+pub mod watch;

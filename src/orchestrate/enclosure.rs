@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::engine::moby::Moby;
 use super::engine::moby::error::EngineError;
+use super::engine::moby::images::FoundImage;
 use super::engine::{self, Engine};
 use super::host::python::{self, Python};
 use super::load::environment::EnvironmentError;
@@ -253,7 +254,7 @@ fn plan_with(
         None
     } else {
         let repository = image_tag::repository(&request.settings.project.name, &request.experiment.name);
-        moby.newest_of(&repository)?
+        newest(moby, &repository)?
             .and_then(|image| image.labels.get(image_tag::LABEL_INPUTS).and_then(|text| Inputs::from_label(text)))
     };
     let facts = BuildFacts {
@@ -381,4 +382,14 @@ fn absolute_paths(experiment: &Experiment) -> Option<String> {
 fn network_help(environment: &Environment) -> Result<NetworkHelp, NetworkError> {
     let variable = |name: &str| environment.given(name).map(|value| value.to_string_lossy().into_owned());
     network::find(&variable, Path::new("/"))
+}
+
+/// The newest image of a repository.
+fn newest(moby: &Moby, repository: &str) -> Result<Option<FoundImage>, EngineError> {
+    let prefix = format!("{repository}:");
+    let found = moby.images(&[image_tag::LABEL_INPUTS])?;
+    Ok(found
+        .into_iter()
+        .filter(|image| image.tags.iter().any(|tag| tag.starts_with(&prefix)))
+        .max_by_key(|image| image.created))
 }

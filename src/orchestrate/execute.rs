@@ -15,7 +15,8 @@ use std::time::{Duration, SystemTime};
 use super::engine::moby::error::EngineError;
 use super::engine::moby::run::{RunError, RunIo, SignalSource};
 use super::engine::moby::surroundings::Surroundings;
-use super::engine::moby::{BuildError, Moby};
+use super::engine::moby::Moby;
+use super::engine::moby::build::BuildError;
 use super::reporter::{Event, Reporter};
 use crate::spec::container::{Container, EnvValue};
 use crate::spec::env_vars::Environment;
@@ -214,13 +215,13 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
     match action {
         Action::MakeDirectory { path } => files::make_directory(path)?,
         Action::WriteFile { path, content, executable, if_there } => {
-            files::write_file(path, content, *executable, *if_there)?;
+            files::write_whole(path, content, *executable, *if_there)?;
         }
         Action::Symlink { link, target } => files::symlink(link, target)?,
         Action::Remove { path } => files::remove(path)?,
         Action::Rename { from, to } => files::rename(from, to)?,
-        Action::KeepBundle { source, manifest, digest: _, into } => {
-            files::keep_bundle(source, manifest, into)?;
+        Action::KeepBundle { source, manifest, digest, into } => {
+            files::keep_bundle(source, manifest, digest, into)?;
         }
         Action::CopyTree { from, to } => files::copy_tree(from, to)?,
         Action::Command { argv, cwd, env } => {
@@ -236,8 +237,8 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
             }
         }
         Action::BuildImage { engine, build } => {
-            let built = world.with_moby(*engine, |moby| Ok(moby.build(build, world.reporter)?))?;
-            ended.image_id = Some(built.id);
+            let built = world.with_moby(*engine, |moby| Ok(moby.build(build, world.reporter, SignalSource::OfProcess)?))?;
+            ended.image_id = Some(built.image);
         }
         Action::RunContainer { engine, container, logs, ready } => {
             run_container(*engine, container, logs.as_ref(), ready.as_ref(), world, ended)?;
@@ -302,7 +303,7 @@ fn run_container(
             stdin: container.stdin.then(|| stdin.as_fd()),
             terminal: container.tty.then(|| terminal.as_fd()),
             kill_on_three_interrupts: world.kill_on_three_interrupts,
-            signals: world.signals.borrow_mut().take().unwrap_or(SignalSource::Process),
+            signals: world.signals.borrow_mut().take().unwrap_or(SignalSource::OfProcess),
         };
         Ok(moby.run(&resolved, io, &mut |_| {})?)
     });

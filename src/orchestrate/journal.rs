@@ -94,7 +94,7 @@ fn write(path: &Path, value: &impl serde::Serialize) -> Result<(), JournalError>
     if let Some(parent) = path.parent() {
         files::make_directory(parent)?;
     }
-    files::write_file(path, &text, false, IfThere::Replace)?;
+    files::write_whole(path, &text, false, IfThere::Replace)?;
     Ok(())
 }
 

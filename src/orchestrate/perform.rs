@@ -50,7 +50,7 @@ pub fn keep_git(folder: &Path, state: Option<git::State>) -> Result<Option<recor
         None
     } else {
         files::make_directory(folder)?;
-        files::write_file(&folder.join(DIFFERENCE), &difference, false, IfThere::Replace)?;
+        files::write_whole(&folder.join(DIFFERENCE), &difference, false, IfThere::Replace)?;
         Some(DIFFERENCE.to_owned())
     };
     Ok(Some(record::Git { commit, branch, uncommitted }))

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::engine::moby::Moby;
 use super::engine::moby::address::Address;
 use super::engine::moby::error::EngineError;
+use super::engine::moby::images::Answer;
 use super::engine::{self, Engine};
 use super::execute::surroundings;
 use crate::spec::env_vars::Environment;
@@ -33,7 +34,7 @@ pub struct Container {
 }
 
 /// An image that is there.
-pub type Found = super::engine::moby::ImageFacts;
+pub type Found = super::engine::moby::images::ImageFacts;
 
 pub enum Selected {
     Container(Box<Container>),
@@ -192,9 +193,8 @@ fn first(host: HostMay, needs: &Needs, environment: &Environment) -> Result<Sele
 }
 
 fn missing(moby: &Moby, base: &str) -> Result<Option<String>, SelectionError> {
-    use super::engine::moby::Availability;
     match moby.base_available(base, REGISTRY_LIMIT).map_err(SelectionError::Engine)? {
-        Availability::Here | Availability::InRegistry => Ok(None),
-        Availability::Absent(reason) => Ok(Some(reason)),
+        Answer::Here(_) | Answer::InRegistry(_) => Ok(None),
+        Answer::Absent(reason) => Ok(Some(reason)),
     }
 }

@@ -1,7 +1,5 @@
 //! Arguments of the commands that build and run.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::project::ExperimentArg;

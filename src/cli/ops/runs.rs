@@ -7,6 +7,7 @@ use crate::cli::context::{Context, Project};
 use crate::cli::failure::Failure;
 use crate::cli::ui::{quantity, table};
 use crate::orchestrate::journal::{self, Entry};
+use crate::orchestrate::load::bundle;
 use crate::spec::record::{Outcome, Record};
 
 pub fn run(context: &Context<'_>, args: RunsArgs) -> Result<u8, Failure> {
@@ -172,7 +173,7 @@ fn diff(context: &Context<'_>, project: &Project, a: &str, b: &str) -> Result<u8
             differences.push((key.clone(), get(&l), get(&r)));
         }
     }
-    let files = file_differences(project, &left.0, &right.0)?;
+    let files = file_differences(context, project, &left.0, &right.0)?;
     if context.global.json {
         let rows: Vec<_> = differences.iter().map(|(key, a, b)| json!({ "what": key, "a": a, "b": b })).collect();
         let files: Vec<_> = files.iter().map(|(sign, path)| json!({ "change": sign, "path": path })).collect();
@@ -197,12 +198,12 @@ fn diff(context: &Context<'_>, project: &Project, a: &str, b: &str) -> Result<u8
 }
 
 /// Which files of the two bundles differ, as far as both are still kept.
-fn file_differences(project: &Project, a: &Record, b: &Record) -> Result<Vec<(&'static str, String)>, Failure> {
+fn file_differences(context: &Context<'_>, project: &Project, a: &Record, b: &Record) -> Result<Vec<(&'static str, String)>, Failure> {
     let (Some(one), Some(two)) = (&a.bundle, &b.bundle) else { return Ok(Vec::new()) };
     if one == two {
         return Ok(Vec::new());
     }
-    let (Some(one), Some(two)) = (kept(project, one)?, kept(project, two)?) else { return Ok(Vec::new()) };
+    let (Some(one), Some(two)) = (kept(context, project, one)?, kept(context, project, two)?) else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for (path, text) in &one {
         match two.get(path) {
@@ -218,12 +219,18 @@ fn file_differences(project: &Project, a: &Record, b: &Record) -> Result<Vec<(&'
 
 type Digests = std::collections::BTreeMap<String, (bool, String)>;
 
-fn kept(project: &Project, digest: &str) -> Result<Option<Digests>, Failure> {
+fn kept(context: &Context<'_>, project: &Project, digest: &str) -> Result<Option<Digests>, Failure> {
     let folder = project.layout.bundles_dir().join(digest);
     if !folder.is_dir() {
         return Ok(None);
     }
-    let surveyed = crate::orchestrate::load::bundle::whole(&folder)?;
-    Ok(Some(surveyed.entries.into_iter().map(|entry| (entry.path, (entry.executable, entry.digest))).collect()))
+    let surveyed = bundle::survey(&bundle::Request {
+        root: &folder,
+        source: &folder,
+        ignore_files: &[],
+        cache: context.environment.cache_dir().as_deref(),
+    })?;
+    let entries = surveyed.manifest.entries;
+    Ok(Some(entries.into_iter().map(|entry| (entry.path, (entry.executable, entry.digest))).collect()))
 }
 

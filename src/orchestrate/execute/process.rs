@@ -151,7 +151,7 @@ pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, 
     let lost = |source| ProcessError::Lost { program: program.clone(), source };
     let runtime = runtime().map_err(lost)?;
     runtime.block_on(async {
-        let mut signals = signals.unwrap_or(SignalSource::Process).listen().map_err(lost)?;
+        let mut signals = signals.unwrap_or(SignalSource::OfProcess).listen().map_err(lost)?;
         let mut command = tokio::process::Command::new(&program);
         // A group in the background that reads from a terminal would be stopped.
         let pass_stdin = request.stdin && !io::IsTerminal::is_terminal(&io::stdin());
@@ -195,7 +195,7 @@ pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, 
                     grace = Box::pin(tokio::time::sleep(Duration::from_secs(2)));
                 }
                 () = &mut grace, if status.is_some() => break,
-                Some(number) = signals.next() => {
+                number = signals.next() => {
                     let signal = if interrupted { killed = true; Signal::KILL } else { named(number) };
                     interrupted = true;
                     if let Some(group) = group {

@@ -74,6 +74,6 @@ pub fn make(
             return Err(VenvError::Tool(error));
         }
     }
-    files::write_file(&marker, "", false, IfThere::Replace)?;
+    files::write_whole(&marker, "", false, IfThere::Replace)?;
     Ok(())
 }
