@@ -26,7 +26,10 @@ pub fn main(argv: Vec<OsString>, vars: Vec<(OsString, OsString)>) -> u8 {
             Ok(word) => words.push(word),
             Err(word) => {
                 let ui = Ui::plain(&environment);
-                ui.failure(&Failure::usage(format!("the argument `{}` is not UTF-8", word.to_string_lossy())));
+                ui.failure(&Failure::usage(format!(
+                    "the argument `{}` is not UTF-8",
+                    word.to_string_lossy()
+                )));
                 return 2;
             }
         }
@@ -41,7 +44,8 @@ pub fn main(argv: Vec<OsString>, vars: Vec<(OsString, OsString)>) -> u8 {
         Err(error) => return ui::clap_error(&error, &environment, &words),
     };
     let ui = Ui::new(&cli.global, &environment);
-    let outcome = Context::new(cli.global, environment, &ui).and_then(|context| dispatch(&context, cli.command));
+    let outcome =
+        Context::new(cli.global, environment, &ui).and_then(|context| dispatch(&context, cli.command));
     match outcome {
         Ok(status) => status,
         Err(failure) => {

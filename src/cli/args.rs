@@ -46,7 +46,14 @@ pub struct Global {
     #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = "Everywhere")]
     pub verbose: u8,
     /// Work as if started in this folder
-    #[arg(id = "start", short = 'C', long = "directory", global = true, value_name = "DIR", help_heading = "Everywhere")]
+    #[arg(
+        id = "start",
+        short = 'C',
+        long = "directory",
+        global = true,
+        value_name = "DIR",
+        help_heading = "Everywhere"
+    )]
     pub directory: Option<PathBuf>,
     /// What encloses runs; `auto` takes the first that can do it
     #[arg(long, global = true, value_enum, value_name = "ENGINE", help_heading = "Everywhere")]

@@ -9,9 +9,9 @@ use crate::orchestrate::load;
 use crate::project::experiment::Experiment;
 use crate::project::layout::Layout;
 use crate::project::name::ExperimentName;
+use crate::spec::env_vars::Environment;
 use crate::spec::settings::Settings;
 use crate::spec::settings::layer::Layer;
-use crate::spec::env_vars::Environment;
 
 pub struct Context<'a> {
     pub global: Global,
@@ -65,7 +65,9 @@ impl<'a> Context<'a> {
 
     /// The flags that are settings, too.
     fn flags(&self) -> Layer {
-        Layer::of_flags(self.global.engine.map(|engine| ("engine.default", engine.name().to_owned(), "--engine")))
+        Layer::of_flags(
+            self.global.engine.map(|engine| ("engine.default", engine.name().to_owned(), "--engine")),
+        )
     }
 
     /// The experiment that is meant: the one named; else the one around the working directory; else
@@ -79,8 +81,11 @@ impl<'a> Context<'a> {
             return Ok(around.clone());
         }
         match all.as_slice() {
-            [] => Err(Failure::user(format!("there is no experiment in `{}/` yet", project.layout.code.display()))
-                .hint("`scaf new-exp NAME` makes one")),
+            [] => Err(Failure::user(format!(
+                "there is no experiment in `{}/` yet",
+                project.layout.code.display()
+            ))
+            .hint("`scaf new-exp NAME` makes one")),
             [one] => Ok(one.clone()),
             many => self.choose(many),
         }
@@ -116,13 +121,18 @@ impl<'a> Context<'a> {
         use std::io::IsTerminal as _;
         let names: Vec<&str> = many.iter().map(|experiment| experiment.name.as_str()).collect();
         if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !self.global.json {
-            let chosen = dialoguer::Select::new().with_prompt("which experiment").items(&names).default(0).interact_opt();
+            let chosen = dialoguer::Select::new()
+                .with_prompt("which experiment")
+                .items(&names)
+                .default(0)
+                .interact_opt();
             return match chosen {
                 Ok(Some(index)) => Ok(many[index].clone()),
                 Ok(None) | Err(_) => Err(Failure::user("no experiment was chosen")),
             };
         }
-        Err(Failure::usage("which experiment? there are several").hint(format!("name one of: {}", listed(many))))
+        Err(Failure::usage("which experiment? there are several")
+            .hint(format!("name one of: {}", listed(many))))
     }
 
     /// What holds for one experiment.
@@ -133,7 +143,8 @@ impl<'a> Context<'a> {
 
 fn listed(all: &[Experiment]) -> String {
     const SHOWN: usize = 12;
-    let mut names: Vec<String> = all.iter().take(SHOWN).map(|experiment| format!("`{}`", experiment.name)).collect();
+    let mut names: Vec<String> =
+        all.iter().take(SHOWN).map(|experiment| format!("`{}`", experiment.name)).collect();
     if all.len() > SHOWN {
         names.push(format!("and {} more", all.len() - SHOWN));
     }

@@ -87,7 +87,8 @@ mod tests {
 
     fn normal(line: &str) -> String {
         let words = shlex::split(line).unwrap();
-        shlex::try_join(normalise(words, &crate::cli::args::Cli::command()).iter().map(String::as_str)).unwrap()
+        shlex::try_join(normalise(words, &crate::cli::args::Cli::command()).iter().map(String::as_str))
+            .unwrap()
     }
 
     #[test]

@@ -13,8 +13,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::args::Global;
 use super::failure::Failure;
 use crate::orchestrate::reporter::{Event, Reporter};
-use crate::spec::hint::Fault;
 use crate::spec::env_vars::{self, Environment};
+use crate::spec::hint::Fault;
 
 /// How much and in what dress scaf talks.
 #[derive(Debug)]
@@ -148,7 +148,11 @@ impl Ui {
                 bar.finish_and_clear();
             }
             let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
-            let template = if total.is_some() { "{spinner} {prefix} {bar:30} {pos}/{len}" } else { "{spinner} {prefix} {elapsed} {wide_msg}" };
+            let template = if total.is_some() {
+                "{spinner} {prefix} {bar:30} {pos}/{len}"
+            } else {
+                "{spinner} {prefix} {elapsed} {wide_msg}"
+            };
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
@@ -217,7 +221,9 @@ pub fn clap_error(error: &clap::Error, environment: &Environment, words: &[Strin
             let mut text = text.trim_end().to_owned();
             if let Some(word) = words.iter().skip(2).find(|word| {
                 word.split_once('=').is_some_and(|(key, _)| {
-                    !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '-') && text.contains(word.as_str())
+                    !key.is_empty()
+                        && key.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+                        && text.contains(word.as_str())
                 }) && !word.starts_with('-')
             }) {
                 let key = word.split_once('=').map_or("", |(key, _)| key);

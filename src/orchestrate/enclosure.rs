@@ -9,9 +9,9 @@ use super::engine::moby::error::EngineError;
 use super::engine::moby::images::FoundImage;
 use super::engine::{self, Engine};
 use super::host::python::{self, Python};
+use super::load::environment as environment_folder;
 use super::load::environment::EnvironmentError;
 use super::load::network::{self, NetworkError};
-use super::load::environment as environment_folder;
 use super::planner::build::{BuildFacts, BuildFlags, BuildPlanError, BuildRequest, plan_build};
 use super::planner::layer::{self, LayerRequest, plan_layer};
 use super::planner::venv::{self, VenvPlanError};
@@ -171,7 +171,11 @@ fn in_container(
     let fresh = build.is_none();
     if let Some(build) = build {
         let reasons: Vec<String> = why.iter().map(ToString::to_string).collect();
-        let why = if reasons.is_empty() { "make the image".to_owned() } else { format!("make the image: {}", reasons.join(", ")) };
+        let why = if reasons.is_empty() {
+            "make the image".to_owned()
+        } else {
+            format!("make the image: {}", reasons.join(", "))
+        };
         prepare.push(step(why, kind, build));
     }
     let mut used = tag.clone();
@@ -254,8 +258,9 @@ fn plan_with(
         None
     } else {
         let repository = image_tag::repository(&request.settings.project.name, &request.experiment.name);
-        newest(moby, &repository)?
-            .and_then(|image| image.labels.get(image_tag::LABEL_INPUTS).and_then(|text| Inputs::from_label(text)))
+        newest(moby, &repository)?.and_then(|image| {
+            image.labels.get(image_tag::LABEL_INPUTS).and_then(|text| Inputs::from_label(text))
+        })
     };
     let facts = BuildFacts {
         builder: builder_of(moby),
@@ -285,7 +290,11 @@ pub fn image_plan(request: &Request<'_>) -> Result<(Moby, BuildPlan, String), En
 
 fn requirements_of(context: &BuildContext) -> Option<(&str, &str)> {
     let of = |name: &str| {
-        context.requirements.iter().find(|(path, _)| path == name).map(|(path, text)| (path.as_str(), text.as_str()))
+        context
+            .requirements
+            .iter()
+            .find(|(path, _)| path == name)
+            .map(|(path, text)| (path.as_str(), text.as_str()))
     };
     of("requirements.lock").or_else(|| of("requirements.txt"))
 }
@@ -294,7 +303,11 @@ fn lock_digest(context: &BuildContext) -> Option<String> {
     requirements_of(context).map(|(_, text)| blake3::hash(text.as_bytes()).to_hex().to_string())
 }
 
-fn on_host(request: &Request<'_>, context: &BuildContext, reason: String) -> Result<Enclosed, EnclosureError> {
+fn on_host(
+    request: &Request<'_>,
+    context: &BuildContext,
+    reason: String,
+) -> Result<Enclosed, EnclosureError> {
     let cache = request.environment.cache_dir().ok_or(EnclosureError::NoCache)?;
     let uv = python::uv(request.environment);
     let python = python_for(request, context, uv.as_deref())?;
@@ -319,7 +332,9 @@ fn on_host(request: &Request<'_>, context: &BuildContext, reason: String) -> Res
     let first_line = if reason == "asked for" {
         "engine: host (asked for): a virtual environment of this machine, no container".to_owned()
     } else {
-        format!("engine: host: a virtual environment of this machine, NOT the experiment's container ({reason})")
+        format!(
+            "engine: host: a virtual environment of this machine, NOT the experiment's container ({reason})"
+        )
     };
     let mut notes = Vec::new();
     if let Some(note) = absolute_paths(request.experiment) {
@@ -341,7 +356,11 @@ fn on_host(request: &Request<'_>, context: &BuildContext, reason: String) -> Res
 }
 
 /// A Python of the Dockerfile's minor version: found, or fetched by uv.
-fn python_for(request: &Request<'_>, context: &BuildContext, uv: Option<&Path>) -> Result<Python, EnclosureError> {
+fn python_for(
+    request: &Request<'_>,
+    context: &BuildContext,
+    uv: Option<&Path>,
+) -> Result<Python, EnclosureError> {
     let wanted = python_version(&context.text).or_else(|| request.settings.env.python.clone());
     let Some(wanted) = wanted else {
         return python::in_use(request.environment).ok_or(EnclosureError::NoPython);
@@ -366,7 +385,8 @@ fn absolute_paths(experiment: &Experiment) -> Option<String> {
                 folders.push(path);
             } else if path.extension().is_some_and(|end| end == "py")
                 && let Ok(text) = std::fs::read_to_string(&path)
-                && let Some(number) = text.lines().position(|line| line.contains("\"/mnt/") || line.contains("'/mnt/"))
+                && let Some(number) =
+                    text.lines().position(|line| line.contains("\"/mnt/") || line.contains("'/mnt/"))
             {
                 let shown = path.strip_prefix(&experiment.dir).unwrap_or(&path).display().to_string();
                 return Some(format!(

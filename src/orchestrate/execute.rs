@@ -12,11 +12,11 @@ use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::engine::moby::Moby;
+use super::engine::moby::build::BuildError;
 use super::engine::moby::error::EngineError;
 use super::engine::moby::run::{RunError, RunIo, SignalSource};
 use super::engine::moby::surroundings::Surroundings;
-use super::engine::moby::Moby;
-use super::engine::moby::build::BuildError;
 use super::reporter::{Event, Reporter};
 use crate::spec::container::{Container, EnvValue};
 use crate::spec::env_vars::Environment;
@@ -237,8 +237,8 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
             }
         }
         Action::BuildImage { engine, build } => {
-            let built = world.with_moby(*engine, |moby| Ok(moby.build(build, world.reporter, SignalSource::OfProcess)?))?;
-            ended.image_id = Some(built.image);
+            let built = world.with_moby(*engine, |moby| Ok(moby.build(build, world.reporter)?))?;
+            ended.image_id = Some(built.id);
         }
         Action::RunContainer { engine, container, logs, ready } => {
             run_container(*engine, container, logs.as_ref(), ready.as_ref(), world, ended)?;
@@ -286,7 +286,11 @@ fn run_container(
 ) -> Result<(), ExecuteError> {
     // Names become values here, in the request to the engine and nowhere else.
     let mut resolved = container.clone();
-    resolved.env = world.resolve(&container.env).into_iter().map(|(name, value)| (name, EnvValue::Plain(value))).collect();
+    resolved.env = world
+        .resolve(&container.env)
+        .into_iter()
+        .map(|(name, value)| (name, EnvValue::Plain(value)))
+        .collect();
     let mut stdout_log = open_log(logs.map(|logs| logs.stdout.as_path()))?;
     let mut stderr_log = open_log(logs.and_then(|logs| logs.stderr.as_deref()))?;
     let stdin = io::stdin();
@@ -303,7 +307,7 @@ fn run_container(
             stdin: container.stdin.then(|| stdin.as_fd()),
             terminal: container.tty.then(|| terminal.as_fd()),
             kill_on_three_interrupts: world.kill_on_three_interrupts,
-            signals: world.signals.borrow_mut().take().unwrap_or(SignalSource::OfProcess),
+            signals: world.signals.borrow_mut().take().unwrap_or(SignalSource::Process),
         };
         Ok(moby.run(&resolved, io, &mut |_| {})?)
     });
@@ -342,13 +346,17 @@ fn announce(ready: Option<&Ready>, world: &World<'_>) -> Announcer {
     let token = token_env.as_ref().and_then(|name| world.value(name)).unwrap_or_default();
     let message = message.replace("{token}", &token);
     let (sender, stopped) = std::sync::mpsc::channel::<()>();
-    let Some((host, path)) = url.strip_prefix("http://").map(|rest| rest.split_once('/').unwrap_or((rest, ""))) else {
+    let Some((host, path)) =
+        url.strip_prefix("http://").map(|rest| rest.split_once('/').unwrap_or((rest, "")))
+    else {
         return Announcer(None);
     };
     let (host, path) = (host.to_owned(), path.to_owned());
     std::thread::spawn(move || {
         // Asked five times a second until it answers, or until the run is over.
-        while stopped.recv_timeout(Duration::from_millis(200)) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        while stopped.recv_timeout(Duration::from_millis(200))
+            == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
+        {
             if answers(&host, &path) {
                 let _ = writeln!(io::stderr(), "{message}");
                 break;
@@ -368,7 +376,8 @@ impl Drop for Announcer {
 fn answers(host: &str, path: &str) -> bool {
     use std::io::Read as _;
     let limit = Duration::from_secs(2);
-    let Some(address) = std::net::ToSocketAddrs::to_socket_addrs(host).ok().and_then(|mut list| list.next()) else {
+    let Some(address) = std::net::ToSocketAddrs::to_socket_addrs(host).ok().and_then(|mut list| list.next())
+    else {
         return false;
     };
     let Ok(mut stream) = std::net::TcpStream::connect_timeout(&address, limit) else { return false };

@@ -18,14 +18,15 @@ const ADJECTIVES: [&str; 48] = [
     "able", "amber", "ample", "apt", "bold", "brave", "bright", "brisk", "calm", "candid", "clear", "clever",
     "deft", "eager", "early", "fair", "fleet", "fond", "frank", "free", "fresh", "gentle", "glad", "golden",
     "grand", "green", "happy", "hardy", "keen", "kind", "light", "lively", "lucid", "merry", "mild", "neat",
-    "noble", "plain", "proud", "quick", "quiet", "rapid", "ready", "sharp", "steady", "sunny", "swift", "warm",
+    "noble", "plain", "proud", "quick", "quiet", "rapid", "ready", "sharp", "steady", "sunny", "swift",
+    "warm",
 ];
 
 const ANIMALS: [&str; 48] = [
-    "auk", "badger", "bat", "bear", "beaver", "bison", "boar", "crane", "crow", "curlew", "deer", "dingo", "dove",
-    "eagle", "elk", "ermine", "falcon", "ferret", "finch", "fox", "gecko", "goose", "hare", "hawk", "heron",
-    "ibex", "ibis", "jay", "kite", "lark", "lemur", "linnet", "lynx", "marten", "mole", "newt", "otter", "owl",
-    "panda", "puffin", "raven", "robin", "seal", "stoat", "swan", "tapir", "vole", "wren",
+    "auk", "badger", "bat", "bear", "beaver", "bison", "boar", "crane", "crow", "curlew", "deer", "dingo",
+    "dove", "eagle", "elk", "ermine", "falcon", "ferret", "finch", "fox", "gecko", "goose", "hare", "hawk",
+    "heron", "ibex", "ibis", "jay", "kite", "lark", "lemur", "linnet", "lynx", "marten", "mole", "newt",
+    "otter", "owl", "panda", "puffin", "raven", "robin", "seal", "stoat", "swan", "tapir", "vole", "wren",
 ];
 
 /// Trouble with the journal itself.
@@ -63,7 +64,12 @@ pub fn memorable(seed: u64) -> String {
 }
 
 /// The next run's folder: its name is free at this moment, and two scaf at once differ in the seed.
-pub fn next_run(layout: &Layout, experiment: &ExperimentName, now: jiff::Timestamp, seed: u64) -> (String, PathBuf) {
+pub fn next_run(
+    layout: &Layout,
+    experiment: &ExperimentName,
+    now: jiff::Timestamp,
+    seed: u64,
+) -> (String, PathBuf) {
     let time = now.strftime("%Y%m%d-%H%M%S").to_string();
     let folder = layout.runs_dir().join(experiment.as_str());
     let mut seed = seed;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::engine::moby::Moby;
 use super::engine::moby::address::Address;
 use super::engine::moby::error::EngineError;
-use super::engine::moby::images::Answer;
+use super::engine::moby::images::Availability;
 use super::engine::{self, Engine};
 use super::execute::surroundings;
 use crate::spec::env_vars::Environment;
@@ -39,7 +39,9 @@ pub type Found = super::engine::moby::images::ImageFacts;
 pub enum Selected {
     Container(Box<Container>),
     /// Nothing can enclose it in a container, and the caller may do without.
-    Host { reason: String },
+    Host {
+        reason: String,
+    },
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -69,10 +71,12 @@ impl Explain for SelectionError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Engine(error) => error.hints(),
-            Self::None { host, .. } => vec!["`scaf doctor` says what is there and what is missing".to_owned(), (*host).to_owned()]
-                .into_iter()
-                .filter(|hint| !hint.is_empty())
-                .collect(),
+            Self::None { host, .. } => {
+                vec!["`scaf doctor` says what is there and what is missing".to_owned(), (*host).to_owned()]
+                    .into_iter()
+                    .filter(|hint| !hint.is_empty())
+                    .collect()
+            }
             Self::Remote { .. } => vec!["unset DOCKER_HOST, or say `--engine host`".to_owned()],
             Self::HostCannot { .. } => vec!["say `--engine docker`".to_owned()],
         }
@@ -100,13 +104,19 @@ pub fn select(
 /// Whether the host engine will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostMay {
-    Never { command: &'static str },
+    Never {
+        command: &'static str,
+    },
     WhenNamed,
     /// Also when `auto` finds no container engine that can (product.md §5: `local` and `test` alone).
     FallBack,
 }
 
-fn asked(kind: ContainerEngine, needs: &Needs, environment: &Environment) -> Result<Selected, SelectionError> {
+fn asked(
+    kind: ContainerEngine,
+    needs: &Needs,
+    environment: &Environment,
+) -> Result<Selected, SelectionError> {
     let moby = Moby::connect(kind, None, &surroundings(environment)).map_err(SelectionError::Engine)?;
     refuse_remote(&moby)?;
     let image = moby.image(&needs.tag).map_err(SelectionError::Engine)?;
@@ -166,7 +176,9 @@ fn first(host: HostMay, needs: &Needs, environment: &Environment) -> Result<Sele
         let mut absent = None;
         for base in &needs.bases {
             if let Some(reason) = missing(&moby, base)? {
-                absent = Some(format!("{name}: the base image `{base}` is not there, and cannot be had: {reason}"));
+                absent = Some(format!(
+                    "{name}: the base image `{base}` is not there, and cannot be had: {reason}"
+                ));
                 break;
             }
         }
@@ -194,7 +206,7 @@ fn first(host: HostMay, needs: &Needs, environment: &Environment) -> Result<Sele
 
 fn missing(moby: &Moby, base: &str) -> Result<Option<String>, SelectionError> {
     match moby.base_available(base, REGISTRY_LIMIT).map_err(SelectionError::Engine)? {
-        Answer::Here(_) | Answer::InRegistry(_) => Ok(None),
-        Answer::Absent(reason) => Ok(Some(reason)),
+        Availability::Here | Availability::InRegistry => Ok(None),
+        Availability::Absent(reason) => Ok(Some(reason)),
     }
 }

@@ -58,12 +58,18 @@ pub struct State {
 }
 
 /// The state of each; the engine is asked once.
-pub fn all(layout: &Layout, settings: &Settings, experiments: &[Experiment], environment: &Environment) -> Vec<State> {
+pub fn all(
+    layout: &Layout,
+    settings: &Settings,
+    experiments: &[Experiment],
+    environment: &Environment,
+) -> Vec<State> {
     let images = images(settings, environment);
-    parallel::map(experiments, |experiment| one(layout, settings, experiment, images.as_ref())).unwrap_or_else(|_| {
-        // No thread to be had: one after the other, then.
-        experiments.iter().map(|experiment| one(layout, settings, experiment, images.as_ref())).collect()
-    })
+    parallel::map(experiments, |experiment| one(layout, settings, experiment, images.as_ref()))
+        .unwrap_or_else(|_| {
+            // No thread to be had: one after the other, then.
+            experiments.iter().map(|experiment| one(layout, settings, experiment, images.as_ref())).collect()
+        })
 }
 
 /// Images of this project by tag, with the labels; `None` where no engine answers.
@@ -80,7 +86,12 @@ fn images(settings: &Settings, environment: &Environment) -> Option<Images> {
     kinds.iter().find_map(|kind| {
         let moby = Moby::connect(*kind, None, &surroundings(environment)).ok()?;
         let found = moby.images(&[&label]).ok()?;
-        Some(found.into_iter().flat_map(|image| image.tags.into_iter().map(move |tag| (tag, image.labels.clone()))).collect())
+        Some(
+            found
+                .into_iter()
+                .flat_map(|image| image.tags.into_iter().map(move |tag| (tag, image.labels.clone())))
+                .collect(),
+        )
     })
 }
 
@@ -114,13 +125,17 @@ fn one(layout: &Layout, settings: &Settings, experiment: &Experiment, images: Op
     let tag = request.tag();
     if let Some(images) = images {
         let repository = format!("{}:", image_tag::repository(&settings.project.name, &experiment.name));
-        let other = || images.iter().filter(|(name, _)| name.starts_with(&repository)).find_map(|(_, labels)| {
-            Inputs::from_label(labels.get(image_tag::LABEL_INPUTS)?)
-        });
+        let other = || {
+            images
+                .iter()
+                .filter(|(name, _)| name.starts_with(&repository))
+                .find_map(|(_, labels)| Inputs::from_label(labels.get(image_tag::LABEL_INPUTS)?))
+        };
         state.image = if images.contains_key(&tag) {
             Image::Fresh
         } else if let Some(old) = other() {
-            state.why = request.inputs().as_labelled().difference(&old).iter().map(ToString::to_string).collect();
+            state.why =
+                request.inputs().as_labelled().difference(&old).iter().map(ToString::to_string).collect();
             Image::Stale
         } else {
             Image::None

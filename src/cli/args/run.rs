@@ -45,7 +45,8 @@ pub enum DataMode {
 }
 
 #[derive(Args, Debug)]
-#[command(after_long_help = "The run-xargs may hold these flags of `docker run`: --gpus, --ipc, --shm-size, -e/--env,
+#[command(
+    after_long_help = "The run-xargs may hold these flags of `docker run`: --gpus, --ipc, --shm-size, -e/--env,
 --env-file, -v/--volume, --mount, -p/--publish, --network, -m/--memory, --cpus, --ulimit, --device,
 --cap-add, --security-opt, --add-host, --entrypoint.
 
@@ -55,7 +56,8 @@ Examples:
   Another script, on all GPUs, with arguments of its own
       scaf local digit_recognition --script train.py --gpus all -- --epochs 8
   The same, as typed to make
-      scaf local exp=digit_recognition script=train.py run-xargs=\"--gpus all\" script-xargs=\"--epochs 8\"")]
+      scaf local exp=digit_recognition script=train.py run-xargs=\"--gpus all\" script-xargs=\"--epochs 8\""
+)]
 pub struct LocalArgs {
     #[command(flatten)]
     pub experiment: ExperimentArg,
@@ -136,7 +138,9 @@ pub struct TerminalArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, after_long_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_long_help = "Examples:
   The latest runs
       scaf runs
   One whole
@@ -144,7 +148,8 @@ pub struct TerminalArgs {
   What differs between two
       scaf runs diff brave_otter calm_lynx
   Do one again, from its own bundle, in its own image
-      scaf runs rerun brave_otter")]
+      scaf runs rerun brave_otter"
+)]
 pub struct RunsArgs {
     #[command(subcommand)]
     pub command: Option<RunsCommand>,

@@ -33,7 +33,10 @@ pub fn run(context: &Context<'_>, args: BuildExpArgs) -> Result<u8, Failure> {
     }
     for moved in &moved {
         context.ui.warning(&format!("the base image `{}` has moved since the image was made", moved.image));
-        context.ui.hint(&format!("`scaf build-exp {} --build-xargs=--no-cache` makes it on the new one", experiment.name));
+        context.ui.hint(&format!(
+            "`scaf build-exp {} --build-xargs=--no-cache` makes it on the new one",
+            experiment.name
+        ));
     }
     let mut plan = Plan::new(format!("scaf build-exp {}", experiment.name));
     let stale = build.is_some();

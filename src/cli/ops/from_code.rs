@@ -31,7 +31,9 @@ pub fn replace(from: &Path, files: &mut Vec<File>) -> Result<Vec<String>, Failur
         ));
     }
     // What the template does, and its tests, are about the template's own code.
-    files.retain(|file| !file.path.starts_with("tests/") && !matches!(file.path.as_str(), "train.py" | "local.py"));
+    files.retain(|file| {
+        !file.path.starts_with("tests/") && !matches!(file.path.as_str(), "train.py" | "local.py")
+    });
     for file in files.iter_mut() {
         if file.path == "environment/requirements.txt" {
             file.text = "# One exact version a line, such as numpy==2.3.4\n".to_owned();

@@ -23,20 +23,22 @@ pub fn run(context: &Context<'_>, args: InitArgs) -> Result<u8, Failure> {
     let root = root.canonicalize().unwrap_or(root);
     let name = match args.name {
         Some(name) => name,
-        None => root.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned()),
+        None => {
+            root.file_name().map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned())
+        }
     };
     if name.trim().is_empty() || name.contains(['"', '\\', '\n']) {
-        return Err(Failure::usage(format!("`{name}` cannot be a project's name")).hint("give another with `--name`"));
+        return Err(
+            Failure::usage(format!("`{name}` cannot be a project's name")).hint("give another with `--name`")
+        );
     }
     let fresh = !root.join(SETTINGS).exists();
     let files = match &args.template {
         None => templates::project()?,
         Some(folder) => templates::folder(&context.directory.join(folder))?,
     };
-    let variables = BTreeMap::from([
-        ("project", name.clone()),
-        ("scaf_version", env!("CARGO_PKG_VERSION").to_owned()),
-    ]);
+    let variables =
+        BTreeMap::from([("project", name.clone()), ("scaf_version", env!("CARGO_PKG_VERSION").to_owned())]);
     let files = template::render(&files, &variables).map_err(templates::TemplateLoadError::from)?;
     let kept: Vec<String> =
         files.iter().filter(|file| root.join(&file.path).exists()).map(|file| file.path.clone()).collect();
@@ -44,10 +46,15 @@ pub fn run(context: &Context<'_>, args: InitArgs) -> Result<u8, Failure> {
     if act(context, &plan)?.is_none() {
         return Ok(0);
     }
-    let written: Vec<&str> =
-        files.iter().map(|file| file.path.as_str()).filter(|path| !kept.iter().any(|other| other == path)).collect();
+    let written: Vec<&str> = files
+        .iter()
+        .map(|file| file.path.as_str())
+        .filter(|path| !kept.iter().any(|other| other == path))
+        .collect();
     if context.global.json {
-        context.ui.object(&serde_json::json!({ "project": name, "root": root, "written": written, "kept": kept }))?;
+        context.ui.object(
+            &serde_json::json!({ "project": name, "root": root, "written": written, "kept": kept }),
+        )?;
         return Ok(0);
     }
     if !fresh && written.is_empty() {

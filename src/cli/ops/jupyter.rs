@@ -19,12 +19,18 @@ pub fn run(context: &Context<'_>, args: JupyterArgs) -> Result<u8, Failure> {
     let project = context.project()?;
     let experiment = context.experiment(&project, args.experiment.given())?;
     let port = match args.port {
-        Some(0) => return Err(Failure::usage("`--port 0` is no port").hint("leave `--port` out: a free one is taken")),
+        Some(0) => {
+            return Err(
+                Failure::usage("`--port 0` is no port").hint("leave `--port` out: a free one is taken")
+            );
+        }
         Some(wanted) if port::is_free(wanted) => wanted,
         Some(wanted) => {
             let failure = Failure::user(format!("port {wanted} is taken on 127.0.0.1"));
             return Err(match port::free_after(wanted, TRIES) {
-                Some(free) => failure.hint(format!("`--port {free}` is free; without `--port` a free one is taken")),
+                Some(free) => {
+                    failure.hint(format!("`--port {free}` is free; without `--port` a free one is taken"))
+                }
                 None => failure,
             });
         }

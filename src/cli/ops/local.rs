@@ -51,9 +51,14 @@ fn checked(script: &str, experiment: &Experiment, shown: &Path) -> Result<String
     let plain = script.strip_prefix(&prefix).unwrap_or(script);
     let plain = plain.strip_prefix("./").unwrap_or(plain);
     let path = Path::new(plain);
-    if plain.is_empty() || path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir)) {
-        return Err(Failure::user(format!("the script `{script}` is not inside the experiment `{}`", experiment.name))
-            .hint(format!("give its path below {}/", shown.display())));
+    if plain.is_empty()
+        || path.components().any(|part| !matches!(part, Component::Normal(_) | Component::CurDir))
+    {
+        return Err(Failure::user(format!(
+            "the script `{script}` is not inside the experiment `{}`",
+            experiment.name
+        ))
+        .hint(format!("give its path below {}/", shown.display())));
     }
     let whole = experiment.dir.join(path);
     if whole.is_file() {
@@ -72,7 +77,8 @@ fn checked(script: &str, experiment: &Experiment, shown: &Path) -> Result<String
     there.sort();
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let near = there.iter().find(|other| strsim::damerau_levenshtein(other, &name) <= 2);
-    let failure = Failure::user(format!("there is no script `{plain}` in the experiment `{}`", experiment.name));
+    let failure =
+        Failure::user(format!("there is no script `{plain}` in the experiment `{}`", experiment.name));
     Err(match near {
         Some(near) => failure.hint(format!("did you mean `{near}`?")),
         None if there.is_empty() => failure.hint("`--script FILE` names another"),

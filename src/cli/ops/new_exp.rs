@@ -32,7 +32,9 @@ pub fn run(context: &Context<'_>, args: NewExpArgs) -> Result<u8, Failure> {
     let place = place(&project, &name)?;
     let python = match args.python {
         Some(version) => checked_version(version)?,
-        None => python::in_use(&context.environment).map_or_else(|| PYTHON.to_owned(), |python| python.minor()),
+        None => {
+            python::in_use(&context.environment).map_or_else(|| PYTHON.to_owned(), |python| python.minor())
+        }
     };
     let mut files = templates::experiment(&args.template, &context.directory, Some(&project.layout))?;
     let mut noted = Vec::new();

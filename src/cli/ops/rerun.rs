@@ -17,16 +17,20 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
     let entry = journal::find(&project.layout, word)?;
     let old = entry.record()?;
     let Some(digest) = &old.bundle else {
-        return Err(Failure::user(format!("`{}` mounted the working tree, so there is nothing to run again", old.run))
-            .hint(format!("`scaf {} {}` starts a new one", old.intent.name(), old.experiment)));
+        return Err(Failure::user(format!(
+            "`{}` mounted the working tree, so there is nothing to run again",
+            old.run
+        ))
+        .hint(format!("`scaf {} {}` starts a new one", old.intent.name(), old.experiment)));
     };
     let store = project.layout.bundles_dir().join(digest);
     if !store.is_dir() {
-        return Err(Failure::user(format!("the bundle of `{}` is no longer kept", old.run))
-            .hint(match &old.git {
+        return Err(Failure::user(format!("the bundle of `{}` is no longer kept", old.run)).hint(
+            match &old.git {
                 Some(git) => format!("its commit is {}", git.commit),
                 None => "`scaf gc` takes away what no kept run needs".to_owned(),
-            }));
+            },
+        ));
     }
     let name = ExperimentName::adopted(&old.experiment)
         .ok_or_else(|| Failure::user(format!("`{}` is no name of an experiment", old.experiment)))?;
@@ -54,8 +58,13 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
     })?;
     let Enclosed { engine, moby, version, prepare, image, image_id, first_line, mut notes, .. } = enclosed;
     if engine.name() != old.engine {
-        return Err(Failure::user(format!("`{}` ran with {}, this would be {}", old.run, old.engine, engine.name()))
-            .hint(format!("say `--engine {}`", old.engine)));
+        return Err(Failure::user(format!(
+            "`{}` ran with {}, this would be {}",
+            old.run,
+            old.engine,
+            engine.name()
+        ))
+        .hint(format!("say `--engine {}`", old.engine)));
     }
     if image.is_some() && image != old.image {
         notes.push(format!(
@@ -68,7 +77,10 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
     let (run, folder) = journal::next_run(&project.layout, &name, now, clock::seed());
     let mut plan = renamed(&old.plan, &old.run, &run)?;
     plan.steps.retain(|step| {
-        !matches!(step.action, Action::KeepBundle { .. } | Action::BuildImage { .. } | Action::MakeVenv { .. })
+        !matches!(
+            step.action,
+            Action::KeepBundle { .. } | Action::BuildImage { .. } | Action::MakeVenv { .. }
+        )
     });
     plan.steps.splice(0..0, prepare);
     let (tty, stdin) = run::streams(moby.is_some() && !context.global.json);
@@ -97,7 +109,15 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
     run::finish(
         context,
         project,
-        Prepared { record, folder, moby, first_line, notes, kill_on_three_interrupts: true, linked: Vec::new() },
+        Prepared {
+            record,
+            folder,
+            moby,
+            first_line,
+            notes,
+            kill_on_three_interrupts: true,
+            linked: Vec::new(),
+        },
     )
 }
 

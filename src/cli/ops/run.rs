@@ -94,7 +94,19 @@ pub fn prepare(
     let surveyed = surveyed.map_err(gone)?.transpose()?;
     let git = git.map_err(gone)?;
     let enclosed = enclosed?;
-    let Enclosed { engine, moby, version, reason, enclosure, prepare, image, image_id, lock, first_line, notes } = enclosed;
+    let Enclosed {
+        engine,
+        moby,
+        version,
+        reason,
+        enclosure,
+        prepare,
+        image,
+        image_id,
+        lock,
+        first_line,
+        notes,
+    } = enclosed;
 
     let now = clock::now();
     let (name, folder) = journal::next_run(layout, &experiment.name, now, clock::seed());
@@ -203,10 +215,14 @@ pub fn conclude(
 ) -> Result<(), Failure> {
     let shown = project.layout.shown(folder).display();
     if context.global.json {
-        return context.ui.object(&serde_json::json!({ "record": record, "outcome": outcome, "folder": folder }));
+        return context
+            .ui
+            .object(&serde_json::json!({ "record": record, "outcome": outcome, "folder": folder }));
     }
     if outcome.out_of_memory {
-        context.ui.warning("a process of this run was killed for memory (see --memory in `scaf help cmd=local`)");
+        context
+            .ui
+            .warning("a process of this run was killed for memory (see --memory in `scaf help cmd=local`)");
     } else if outcome.status == 137 && !outcome.interrupted {
         context.ui.warning("the run was killed by signal 9");
     }
@@ -222,7 +238,12 @@ pub fn conclude(
     }
     let outputs = std::fs::read_dir(folder.join("outputs")).map_or(0, Iterator::count);
     let what = if outputs > 0 { format!("{shown}/outputs/") } else { format!("{shown}/") };
-    context.ui.say(&format!("{} {} in {}: {what}", record.run, super::runs::ending(outcome), quantity::seconds(outcome.seconds)));
+    context.ui.say(&format!(
+        "{} {} in {}: {what}",
+        record.run,
+        super::runs::ending(outcome),
+        quantity::seconds(outcome.seconds)
+    ));
     Ok(())
 }
 
@@ -239,7 +260,12 @@ fn command(plan: &crate::spec::plan::Plan) -> Vec<String> {
 }
 
 /// By these `ps`, `stop` and `gc` find what is ours.
-pub fn labels(project: &Project, experiment: &Experiment, run: &str, intent: Intent) -> BTreeMap<String, String> {
+pub fn labels(
+    project: &Project,
+    experiment: &Experiment,
+    run: &str,
+    intent: Intent,
+) -> BTreeMap<String, String> {
     BTreeMap::from([
         ("scaf.root".to_owned(), project.layout.root.to_string_lossy().into_owned()),
         ("scaf.project".to_owned(), project.settings.project.name.clone()),

@@ -110,7 +110,10 @@ fn facts(record: &Record, outcome: Option<&Outcome>) -> Vec<(&'static str, Strin
         }
     };
     maybe("image", record.image.as_ref());
-    maybe("image id", record.image_id.as_ref().or_else(|| outcome.and_then(|outcome| outcome.image_id.as_ref())));
+    maybe(
+        "image id",
+        record.image_id.as_ref().or_else(|| outcome.and_then(|outcome| outcome.image_id.as_ref())),
+    );
     maybe("bundle", record.bundle.as_ref());
     maybe("lock", record.lock.as_ref());
     maybe("gpus", record.gpus.as_ref());
@@ -119,7 +122,13 @@ fn facts(record: &Record, outcome: Option<&Outcome>) -> Vec<(&'static str, Strin
         let branch = git.branch.as_ref().map(|branch| format!(" on {branch}")).unwrap_or_default();
         facts.push(("commit", format!("{}{branch}{changed}", git.commit)));
     }
-    facts.push(("host", format!("{} ({}, {} CPUs), {}", record.host.name, record.host.arch, record.host.cpus, record.host.user)));
+    facts.push((
+        "host",
+        format!(
+            "{} ({}, {} CPUs), {}",
+            record.host.name, record.host.arch, record.host.cpus, record.host.user
+        ),
+    ));
     facts.push(("planned", record.planned.clone()));
     match outcome {
         None => facts.push(("ended", "not yet, or scaf was killed outright (see `scaf ps`)".to_owned())),
@@ -135,7 +144,13 @@ fn facts(record: &Record, outcome: Option<&Outcome>) -> Vec<(&'static str, Strin
             for gpu in &outcome.gpus {
                 facts.push((
                     "gpu",
-                    format!("{} ({}): {} at most, {:.0} % busy", gpu.name, gpu.uuid, quantity::bytes(gpu.peak_memory), gpu.mean_utilisation),
+                    format!(
+                        "{} ({}): {} at most, {:.0} % busy",
+                        gpu.name,
+                        gpu.uuid,
+                        quantity::bytes(gpu.peak_memory),
+                        gpu.mean_utilisation
+                    ),
                 ));
             }
             for path in &outcome.left {
@@ -168,15 +183,18 @@ fn diff(context: &Context<'_>, project: &Project, a: &str, b: &str) -> Result<u8
     let (l, r) = (grouped(&left.0, left.1.as_ref()), grouped(&right.0, right.1.as_ref()));
     let keys: std::collections::BTreeSet<&String> = l.keys().chain(r.keys()).collect();
     for key in keys {
-        let get = |map: &std::collections::BTreeMap<String, String>| map.get(key).cloned().unwrap_or_default();
+        let get =
+            |map: &std::collections::BTreeMap<String, String>| map.get(key).cloned().unwrap_or_default();
         if get(&l) != get(&r) && !matches!(key.as_str(), "run" | "planned") {
             differences.push((key.clone(), get(&l), get(&r)));
         }
     }
     let files = file_differences(context, project, &left.0, &right.0)?;
     if context.global.json {
-        let rows: Vec<_> = differences.iter().map(|(key, a, b)| json!({ "what": key, "a": a, "b": b })).collect();
-        let files: Vec<_> = files.iter().map(|(sign, path)| json!({ "change": sign, "path": path })).collect();
+        let rows: Vec<_> =
+            differences.iter().map(|(key, a, b)| json!({ "what": key, "a": a, "b": b })).collect();
+        let files: Vec<_> =
+            files.iter().map(|(sign, path)| json!({ "change": sign, "path": path })).collect();
         context.ui.object(&json!({ "a": one.name, "b": two.name, "differences": rows, "files": files }))?;
         return Ok(0);
     }
@@ -198,12 +216,19 @@ fn diff(context: &Context<'_>, project: &Project, a: &str, b: &str) -> Result<u8
 }
 
 /// Which files of the two bundles differ, as far as both are still kept.
-fn file_differences(context: &Context<'_>, project: &Project, a: &Record, b: &Record) -> Result<Vec<(&'static str, String)>, Failure> {
+fn file_differences(
+    context: &Context<'_>,
+    project: &Project,
+    a: &Record,
+    b: &Record,
+) -> Result<Vec<(&'static str, String)>, Failure> {
     let (Some(one), Some(two)) = (&a.bundle, &b.bundle) else { return Ok(Vec::new()) };
     if one == two {
         return Ok(Vec::new());
     }
-    let (Some(one), Some(two)) = (kept(context, project, one)?, kept(context, project, two)?) else { return Ok(Vec::new()) };
+    let (Some(one), Some(two)) = (kept(context, project, one)?, kept(context, project, two)?) else {
+        return Ok(Vec::new());
+    };
     let mut found = Vec::new();
     for (path, text) in &one {
         match two.get(path) {
@@ -233,4 +258,3 @@ fn kept(context: &Context<'_>, project: &Project, digest: &str) -> Result<Option
     let entries = surveyed.manifest.entries;
     Ok(Some(entries.into_iter().map(|entry| (entry.path, (entry.executable, entry.digest))).collect()))
 }
-

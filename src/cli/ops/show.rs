@@ -11,7 +11,8 @@ pub fn run(context: &Context<'_>, args: ShowArgs) -> Result<u8, Failure> {
     let project = context.project()?;
     let experiment = context.experiment(&project, args.experiment.given())?;
     let settings = context.settings(&project, &experiment);
-    let state = state::all(&project.layout, &settings, std::slice::from_ref(&experiment), &context.environment);
+    let state =
+        state::all(&project.layout, &settings, std::slice::from_ref(&experiment), &context.environment);
     let Some(state) = state.into_iter().next() else {
         return Err(Failure::ours("an experiment has no state"));
     };
@@ -23,9 +24,8 @@ pub fn run(context: &Context<'_>, args: ShowArgs) -> Result<u8, Failure> {
         (None, None) => (None, String::new()),
     };
     let environment = requirements::read(&text);
-    let last = journal::entries(&project.layout)?
-        .into_iter()
-        .find(|entry| entry.experiment == state.experiment);
+    let last =
+        journal::entries(&project.layout)?.into_iter().find(|entry| entry.experiment == state.experiment);
     let outcome = last.as_ref().map(journal::Entry::outcome).transpose()?.flatten();
     if context.global.json {
         context.ui.object(&serde_json::json!({
@@ -54,7 +54,14 @@ pub fn run(context: &Context<'_>, args: ShowArgs) -> Result<u8, Failure> {
             line("environment", &format!("{} packages, all pinned ({file})", environment.names.len()));
         }
         Some(file) => {
-            line("environment", &format!("{} packages, {} not pinned ({file})", environment.names.len(), environment.loose.len()));
+            line(
+                "environment",
+                &format!(
+                    "{} packages, {} not pinned ({file})",
+                    environment.names.len(),
+                    environment.loose.len()
+                ),
+            );
             for loose in &environment.loose {
                 line("", &format!("{file}:{}: {}", loose.line, loose.text));
             }
@@ -64,7 +71,9 @@ pub fn run(context: &Context<'_>, args: ShowArgs) -> Result<u8, Failure> {
     match (&last, &outcome) {
         (None, _) => line("last run", "never"),
         (Some(entry), None) => line("last run", &format!("{}, not ended", entry.name)),
-        (Some(entry), Some(outcome)) => line("last run", &format!("{}, {}", entry.name, super::runs::ending(outcome))),
+        (Some(entry), Some(outcome)) => {
+            line("last run", &format!("{}, {}", entry.name, super::runs::ending(outcome)))
+        }
     }
     context.ui.data(&text)?;
     Ok(0)

@@ -38,7 +38,9 @@ impl Explain for ProcessError {
         match self {
             // As `docker run` has it: 127 for a program that is not there, 126 for one that cannot be run.
             Self::Start { source, .. } if source.kind() == io::ErrorKind::NotFound => Fault::Start(127),
-            Self::Start { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Fault::Start(126),
+            Self::Start { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Fault::Start(126)
+            }
             Self::Start { .. } => Fault::Start(125),
             Self::Failed { .. } => Fault::User,
             Self::Lost { .. } | Self::Log { .. } => Fault::World,
@@ -81,7 +83,8 @@ pub fn command(
         if let Some(cwd) = cwd {
             tool.current_dir(cwd);
         }
-        let mut child = tool.spawn().map_err(|source| ProcessError::Start { program: program.clone(), source })?;
+        let mut child =
+            tool.spawn().map_err(|source| ProcessError::Start { program: program.clone(), source })?;
         let mut tail: Vec<String> = Vec::new();
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
         let mut stdout = stdout.map(|stream| BufReader::new(stream).lines());
@@ -112,7 +115,9 @@ pub fn command(
     })
 }
 
-async fn next<R: tokio::io::AsyncRead + Unpin>(lines: &mut Option<tokio::io::Lines<BufReader<R>>>) -> Option<String> {
+async fn next<R: tokio::io::AsyncRead + Unpin>(
+    lines: &mut Option<tokio::io::Lines<BufReader<R>>>,
+) -> Option<String> {
     match lines {
         // Output that is no text ends the telling of it, not the tool.
         Some(lines) => lines.next_line().await.ok().flatten(),
@@ -151,7 +156,7 @@ pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, 
     let lost = |source| ProcessError::Lost { program: program.clone(), source };
     let runtime = runtime().map_err(lost)?;
     runtime.block_on(async {
-        let mut signals = signals.unwrap_or(SignalSource::OfProcess).listen().map_err(lost)?;
+        let mut signals = signals.unwrap_or(SignalSource::Process).listen().map_err(lost)?;
         let mut command = tokio::process::Command::new(&program);
         // A group in the background that reads from a terminal would be stopped.
         let pass_stdin = request.stdin && !io::IsTerminal::is_terminal(&io::stdin());
@@ -195,7 +200,7 @@ pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, 
                     grace = Box::pin(tokio::time::sleep(Duration::from_secs(2)));
                 }
                 () = &mut grace, if status.is_some() => break,
-                number = signals.next() => {
+                Some(number) = signals.next() => {
                     let signal = if interrupted { killed = true; Signal::KILL } else { named(number) };
                     interrupted = true;
                     if let Some(group) = group {
@@ -221,7 +226,8 @@ fn named(number: i32) -> Signal {
 }
 
 fn open(path: Option<&Path>) -> Result<Option<File>, ProcessError> {
-    path.map(|path| File::create(path).map_err(|source| ProcessError::Log { path: path.to_owned(), source })).transpose()
+    path.map(|path| File::create(path).map_err(|source| ProcessError::Log { path: path.to_owned(), source }))
+        .transpose()
 }
 
 async fn read<R: tokio::io::AsyncRead + Unpin>(stream: &mut Option<R>, buffer: &mut [u8]) -> usize {
@@ -231,7 +237,12 @@ async fn read<R: tokio::io::AsyncRead + Unpin>(stream: &mut Option<R>, buffer: &
     }
 }
 
-fn show(bytes: &[u8], to_stderr: bool, log: Option<&mut File>, path: Option<&Path>) -> Result<(), ProcessError> {
+fn show(
+    bytes: &[u8],
+    to_stderr: bool,
+    log: Option<&mut File>,
+    path: Option<&Path>,
+) -> Result<(), ProcessError> {
     // Nobody reading any more is no reason to stop: the log is still written.
     if to_stderr {
         let _ = io::stderr().write_all(bytes);

@@ -28,7 +28,11 @@ pub fn state(layout: &Layout, experiment: &ExperimentName) -> Option<State> {
     status.extend(&folders);
     let status = ask(&layout.root, &status)?;
     let head = |key: &str| {
-        status.lines().find_map(|line| line.strip_prefix(key)).map(str::trim).filter(|value| !value.starts_with('('))
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(key))
+            .map(str::trim)
+            .filter(|value| !value.starts_with('('))
     };
     let commit = head("# branch.oid ")?.to_owned();
     let branch = head("# branch.head ").map(str::to_owned);

@@ -76,7 +76,8 @@ impl Explain for GpuError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::NoDriver | Self::NoGpu => vec![
-                "leave `--gpus` out; `gpus = \"optional\"` under `[engine]` takes them where there are any".to_owned(),
+                "leave `--gpus` out; `gpus = \"optional\"` under `[engine]` takes them where there are any"
+                    .to_owned(),
             ],
             Self::NotLoaded => vec!["sudo modprobe nvidia".to_owned()],
             Self::NotIdle { .. } => vec!["`scaf doctor` shows who uses them".to_owned()],
@@ -137,7 +138,12 @@ pub struct Reservation {
 
 /// Takes idle GPUs: `count` of them, or all that are idle. Without `hold` they are only named, as for a
 /// plan that is printed.
-pub fn reserve(survey: &Survey, count: Option<u32>, folder: &Path, hold: bool) -> Result<Reservation, GpuError> {
+pub fn reserve(
+    survey: &Survey,
+    count: Option<u32>,
+    folder: &Path,
+    hold: bool,
+) -> Result<Reservation, GpuError> {
     if survey.gpus.is_empty() {
         return Err(GpuError::NoGpu);
     }
@@ -152,7 +158,12 @@ pub fn reserve(survey: &Survey, count: Option<u32>, folder: &Path, hold: bool) -
             break;
         }
         if !gpu.is_idle() {
-            busy.push_str(&format!("\n  {} has {} processes and {} MiB in use", gpu.index, gpu.processes, gpu.memory_used >> 20));
+            busy.push_str(&format!(
+                "\n  {} has {} processes and {} MiB in use",
+                gpu.index,
+                gpu.processes,
+                gpu.memory_used >> 20
+            ));
             continue;
         }
         let path = folder.join(format!("{}.lock", gpu.uuid.replace('/', "_")));
@@ -197,7 +208,8 @@ impl Sampler {
             loop {
                 if let Ok(survey) = gpus.survey() {
                     for gpu in survey.gpus {
-                        let wanted = devices.is_empty() || devices.iter().any(|word| *word == gpu.uuid || *word == gpu.index.to_string());
+                        let wanted = devices.is_empty()
+                            || devices.iter().any(|word| *word == gpu.uuid || *word == gpu.index.to_string());
                         if wanted {
                             take(&mut uses, gpu);
                         }

@@ -52,7 +52,9 @@ pub fn uv(environment: &Environment) -> Option<PathBuf> {
 
 /// The path that uv knows for this version, or fetches.
 pub fn by_uv(uv: &Path, minor: &str) -> Option<Python> {
-    for arguments in [["python", "find", minor].as_slice(), &["python", "install", minor], &["python", "find", minor]] {
+    for arguments in
+        [["python", "find", minor].as_slice(), &["python", "install", minor], &["python", "find", minor]]
+    {
         let output =
             Command::new(uv).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
         if output.status.success()
@@ -78,7 +80,11 @@ fn find_all(name: &str, environment: &Environment) -> Vec<PathBuf> {
 /// Starts it: the only way to know a shim's version (pyenv's are shell scripts).
 fn ask(path: &Path) -> Option<Python> {
     let output = Command::new(path)
-        .args(["-I", "-c", "import sys; print(sys.version.split()[0]); print(sys._base_executable or sys.executable)"])
+        .args([
+            "-I",
+            "-c",
+            "import sys; print(sys.version.split()[0]); print(sys._base_executable or sys.executable)",
+        ])
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output()

@@ -11,7 +11,10 @@ pub fn caller(environment: &Environment) -> Caller {
     let fit = |name: &&str| {
         !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
     };
-    let name = environment.text(&env_vars::USER).filter(fit).or_else(|| environment.text(&env_vars::LOGNAME).filter(fit));
+    let name = environment
+        .text(&env_vars::USER)
+        .filter(fit)
+        .or_else(|| environment.text(&env_vars::LOGNAME).filter(fit));
     let name = match name {
         _ if uid == 0 => "root".to_owned(),
         // `root` in the environment of another user (sudo -u) would be a second root line.

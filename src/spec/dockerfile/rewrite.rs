@@ -177,6 +177,8 @@ fn owner(file: &Dockerfile, stage: usize, run: &Instruction) -> String {
         };
     }
     let name = match user {
+        // The one user who is the same in every image.
+        Some(user) if matches!(user.as_str(), "root" | "0" | "root:root" | "0:0") => "root".to_owned(),
         Some(user) => format!("{base}-{user}"),
         None => base,
     };
