@@ -239,8 +239,7 @@ fn an_index_with_a_password_behind_a_private_authority_leaves_no_trace() {
     let index = Index::up(&bridge(), true);
     let ca = text(index.ca.as_ref().unwrap());
     let variables = [("PIP_INDEX_URL", index.url.as_str()), ("PIP_CERT", ca.as_str())];
-    let experiment =
-        Experiment::new(&[("Dockerfile", &dockerfile()), ("requirements.txt", &requirements())]);
+    let experiment = Experiment::new(&[("Dockerfile", &dockerfile()), ("requirements.txt", &requirements())]);
     let found = help(&variables);
     assert_eq!(found.credentials, ["PIP_INDEX_URL"]);
     let plan = experiment.plan(Builder::BuildKit, &found).unwrap();
