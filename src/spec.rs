@@ -21,4 +21,5 @@ pub mod run;
 pub mod run_flags;
 pub mod secret;
 pub mod settings;
+pub mod ticket;
 pub mod yaml;

@@ -18,6 +18,7 @@ use super::engine::moby::error::EngineError;
 use super::engine::moby::run::{RunError, RunIo, SignalSource};
 use super::engine::moby::surroundings::Surroundings;
 use super::reporter::{Event, Reporter};
+use super::supervisor;
 use crate::spec::container::{Container, EnvValue};
 use crate::spec::env_vars::Environment;
 use crate::spec::hint::{Explain, Fault};
@@ -77,6 +78,8 @@ pub enum ExecuteError {
     Log { path: PathBuf, source: io::Error },
     #[error("the variable `{name}` is to be passed on, and is not set")]
     Unset { name: String },
+    #[error(transparent)]
+    Supervisor(#[from] Box<supervisor::SupervisorError>),
     #[error("no random numbers are to be had: {reason}")]
     Random { reason: String },
 }
@@ -90,6 +93,7 @@ impl Explain for ExecuteError {
             Self::Run(error) => error.fault(),
             Self::Process(error) => error.fault(),
             Self::Venv(error) => error.fault(),
+            Self::Supervisor(error) => error.fault(),
             Self::Log { .. } | Self::Random { .. } => Fault::World,
             Self::Unset { .. } => Fault::User,
         }
@@ -103,6 +107,7 @@ impl Explain for ExecuteError {
             Self::Run(error) => error.hints(),
             Self::Process(error) => error.hints(),
             Self::Venv(error) => error.hints(),
+            Self::Supervisor(error) => error.hints(),
             Self::Log { .. } | Self::Random { .. } => Vec::new(),
             Self::Unset { name } => vec![format!("export {name}=…, or leave it out")],
         }
@@ -267,6 +272,9 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
             ended.peak_memory = outcome.peak_memory;
             ended.started = Some(outcome.started);
             ended.finished = Some(outcome.finished);
+        }
+        Action::Detach { plan: _, folder, talk } => {
+            supervisor::start(folder, talk, world.environment).map_err(Box::new)?;
         }
         Action::Tidy { scratch, copy, bundle } => {
             let left = files::tidy(scratch, copy.as_deref(), bundle.as_deref())?;

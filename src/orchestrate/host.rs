@@ -4,5 +4,6 @@ pub mod clock;
 pub mod git;
 pub mod gpu;
 pub mod port;
+pub mod process;
 pub mod python;
 pub mod who;

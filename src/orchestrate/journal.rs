@@ -131,7 +131,8 @@ impl Entry {
     }
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, JournalError> {
+/// Reads one of the files of a run's folder.
+pub fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, JournalError> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),

@@ -1,8 +1,10 @@
 //! From what was loaded and asked to a plan. Pure: no disk, no process, no clock.
 
+pub mod adopt;
 pub mod build;
 pub mod dependency;
 pub mod init;
+pub mod job;
 pub mod layer;
 pub mod new_exp;
 pub mod run;

@@ -79,6 +79,8 @@ pub struct CommandJob {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
     pub position: Position,
+    /// The line it stands in.
+    pub source: String,
     pub value: InputValue,
 }
 
@@ -110,7 +112,11 @@ pub struct Output {
 pub enum JobEnvironment {
     /// Registered with the cloud: `azureml:name:version`.
     Named(String),
-    Image(String),
+    Image {
+        image: String,
+        /// Packages on top of it, by a conda file.
+        conda: bool,
+    },
     /// A folder with a Dockerfile, relative to the job file.
     Build {
         path: Option<String>,

@@ -174,6 +174,13 @@ pub enum Action {
         logs: Option<Logs>,
         ready: Option<Ready>,
     },
+    /// Carries out another plan in a process of its own that outlives this one. Its run's folder holds
+    /// the plan and the job's ticket; what that process says goes to `talk`.
+    Detach {
+        plan: Box<Plan>,
+        folder: PathBuf,
+        talk: PathBuf,
+    },
     /// Takes the unchanged copies of bundled files and empty folders out of a run's scratch folder,
     /// and says what the run left there.
     Tidy {

@@ -1,11 +1,13 @@
 //! Reads an experiment's job file, and looks whether what it names is there.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::orchestrate::planner::job::Located;
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::job::read::{missing, read};
-use crate::spec::job::{FILES, Job, JobFile, JobFileError};
+use crate::spec::job::{CommandJob, FILES, InputValue, Job, JobFile, JobFileError};
 use crate::spec::place::Problem;
 
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +120,60 @@ pub fn load(
     Ok(LoadedJob { file, name: name.to_owned(), path })
 }
 
+/// Where the data of a job's inputs is on this machine: a path is relative to the job file; an asset of
+/// the cloud is looked for by its name in the data folder.
+pub fn locate(job: &CommandJob, base: &Path, data: &Path) -> BTreeMap<String, Located> {
+    job.inputs
+        .iter()
+        .filter_map(|(name, input)| match &input.value {
+            InputValue::Data(of) => Some((name.clone(), of.path.as_deref().map_or(Located::Unsaid, |path| find_data(path, base, data)))),
+            InputValue::Literal(_) => None,
+        })
+        .collect()
+}
+
+/// Whether a path of a job is one of this machine.
+pub fn is_local_path(path: &str) -> bool {
+    let scheme = path.split_once(':').map(|(scheme, _)| scheme);
+    match scheme {
+        None | Some("file") => true,
+        // `C:` is none that this program meets; a scheme is a word before a colon.
+        Some(word) => !word.starts_with(|c: char| c.is_ascii_alphabetic()) || word.contains(['/', '.']),
+    }
+}
+
+/// A path without `file:` or `file://` before it.
+pub fn plain_path(path: &str) -> &str {
+    let path = path.strip_prefix("file:").unwrap_or(path);
+    path.strip_prefix("//").filter(|rest| rest.starts_with('/')).unwrap_or(path)
+}
+
+fn find_data(path: &str, base: &Path, data: &Path) -> Located {
+    if is_local_path(path) {
+        return look(&[base.join(plain_path(path))]);
+    }
+    // azureml:NAME:VERSION, azureml:NAME@LABEL; the last part of azureml://datastores/D/paths/A/B.
+    let name = match path.strip_prefix("azureml:") {
+        Some(rest) if rest.starts_with("//") || rest.starts_with('/') => rest.trim_end_matches('/').rsplit('/').next(),
+        Some(rest) => rest.split([':', '@']).next(),
+        None => return Located::Elsewhere,
+    };
+    match name {
+        Some(name) if !name.is_empty() && name != ".." && !name.contains(['<', '>']) => look(&[data.join(name)]),
+        _ => Located::Elsewhere,
+    }
+}
+
+fn look(places: &[PathBuf]) -> Located {
+    for place in places {
+        // Without `.` and `..` in it, and with symlinks followed: an engine mounts what is there.
+        if let Ok(real) = place.canonicalize() {
+            return if real.is_dir() { Located::Folder(real) } else { Located::File(real) };
+        }
+    }
+    Located::Missing { looked: places.to_vec() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +209,24 @@ mod tests {
                 find(here.path(), Some(outside), "job.yaml"),
                 Err(LoadJobError::Outside { .. })
             ));
+        }
+    }
+
+    #[test]
+    fn data_is_looked_for_beside_the_job_and_in_the_data_folder() {
+        let here = folder(&["src/e/table.csv", "data/mnist/x", "data/y/z"]);
+        let (base, data) = (here.path().join("src/e"), here.path().join("data"));
+        let of = |path: &str| find_data(path, &base, &data);
+        let real = here.path().canonicalize().unwrap();
+        assert_eq!(of("table.csv"), Located::File(real.join("src/e/table.csv")));
+        assert_eq!(of("./table.csv"), Located::File(real.join("src/e/table.csv")));
+        assert_eq!(of("file:../../data"), Located::Folder(real.join("data")));
+        assert_eq!(of("azureml:mnist:1"), Located::Folder(real.join("data/mnist")));
+        assert_eq!(of("azureml:mnist@latest"), Located::Folder(real.join("data/mnist")));
+        assert_eq!(of("azureml://datastores/d/paths/x/y/"), Located::Folder(real.join("data/y")));
+        assert_eq!(of("azureml:other:1"), Located::Missing { looked: vec![data.join("other")] });
+        for elsewhere in ["https://example.com/a.csv", "wasbs://c@a/x", "azureml:..:1", "azureml:<data>:<version>"] {
+            assert_eq!(of(elsewhere), Located::Elsewhere, "{elsewhere}");
         }
     }
 }

@@ -126,7 +126,7 @@ fn lower(node: &Node, key: &str) -> Option<String> {
 }
 
 fn command_job(text: &mut Text<'_>, root: &Node, paths: Vec<(String, String, Position)>) -> CommandJob {
-    let inputs = named(root, "inputs", input);
+    let inputs = named(root, "inputs", |node| input(text, node));
     let outputs = named(root, "outputs", |node| Output {
         position: node.position,
         kind: lower(node, "type"),
@@ -183,7 +183,7 @@ fn named<T>(root: &Node, key: &str, make: impl Fn(&Node) -> T) -> Vec<(String, T
         .collect()
 }
 
-fn input(node: &Node) -> Input {
+fn input(text: &Text<'_>, node: &Node) -> Input {
     let value = match node.get("value").unwrap_or(node) {
         Node { value: Value::Map(_), .. } => InputValue::Data(Data {
             kind: lower(node, "type"),
@@ -192,7 +192,8 @@ fn input(node: &Node) -> Input {
         }),
         scalar => InputValue::Literal(literal(&scalar.value).unwrap_or_default()),
     };
-    Input { position: node.position, value }
+    let source = if node.position.line == 0 { String::new() } else { text.line(node.position.line).to_owned() };
+    Input { position: node.position, source, value }
 }
 
 fn environment(node: Option<&Node>) -> JobEnvironment {
@@ -205,7 +206,9 @@ fn environment(node: Option<&Node>) -> JobEnvironment {
             path: text_of(build, "path"),
             dockerfile: text_of(build, "dockerfile_path"),
         },
-        (image, None) => JobEnvironment::Image(image.unwrap_or_default()),
+        (image, None) => {
+            JobEnvironment::Image { image: image.unwrap_or_default(), conda: node.get("conda_file").is_some() }
+        }
     }
 }
 

@@ -148,6 +148,7 @@ fn lines(action: &Action) -> String {
             let words = format!("(cd {} && {}{}){input}", path(cwd), env_prefix(env, unset), line(argv));
             logged(&words, logs.as_ref(), ready.as_ref(), false)
         }
+        Action::Detach { plan, folder, talk } => detach(plan, folder, talk),
         Action::Tidy { scratch, copy, bundle } => tidy(scratch, copy.as_deref(), bundle.as_deref()),
     }
 }
@@ -216,6 +217,17 @@ fn made_secrets(secrets: &[BuildSecret]) -> String {
         }
     }
     text
+}
+
+/// The other plan's script, kept in the run's folder and started in a session of its own.
+fn detach(plan: &Plan, folder: &Path, talk: &Path) -> String {
+    let file = path(&folder.join("job.sh"));
+    format!(
+        "mkdir -p {}\ncat > {file} <<'SCAF_JOB'\n{}SCAF_JOB\nsetsid -f sh {file} </dev/null >>{} 2>&1\n",
+        path(folder),
+        script(plan),
+        path(talk),
+    )
 }
 
 fn newline(text: &str) -> String {

@@ -1,0 +1,135 @@
+//! Asks how jobs are: the run's folder, the process table, or the target's own client.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use super::host::process;
+use super::journal::{self, Entry, JournalError};
+use super::supervisor;
+use super::target::{self, Answer, Asked, Question, Target, TargetError};
+use crate::project::layout::Layout;
+use crate::spec::env_vars::Environment;
+use crate::spec::hint::{Explain, Fault};
+use crate::spec::ticket::{State, Ticket};
+
+#[derive(Debug, thiserror::Error)]
+pub enum JobsError {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("`{run}` is a run, and no job")]
+    NoJob { run: String },
+    #[error("`{run}` was handed to a target of kind `{kind}`, which this scaf does not know")]
+    Kind { run: String, kind: String },
+}
+
+impl Explain for JobsError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Journal(error) => error.fault(),
+            Self::Target(error) => error.fault(),
+            Self::NoJob { .. } | Self::Kind { .. } => Fault::User,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Journal(error) => error.hints(),
+            Self::Target(error) => error.hints(),
+            Self::NoJob { run } => vec![format!("`scaf runs show {run}` shows a run; `scaf jobs` lists the jobs")],
+            Self::Kind { .. } => Vec::new(),
+        }
+    }
+}
+
+/// A job that was handed over from this project.
+pub struct Handed {
+    pub entry: Entry,
+    pub ticket: Ticket,
+    pub target: &'static dyn Target,
+}
+
+/// All of them, the newest first. Such as cannot be read are told apart.
+pub fn all(layout: &Layout) -> Result<(Vec<Handed>, Vec<JobsError>), JobsError> {
+    let mut jobs = Vec::new();
+    let mut broken = Vec::new();
+    for entry in journal::entries(layout)? {
+        match of(entry) {
+            Ok(Some(job)) => jobs.push(job),
+            Ok(None) => {}
+            Err(error) => broken.push(error),
+        }
+    }
+    Ok((jobs, broken))
+}
+
+/// The job that a word means.
+pub fn find(layout: &Layout, word: &str) -> Result<Handed, JobsError> {
+    let entry = journal::find(layout, word)?;
+    let run = entry.short().to_owned();
+    of(entry)?.ok_or(JobsError::NoJob { run })
+}
+
+fn of(entry: Entry) -> Result<Option<Handed>, JobsError> {
+    let Some(ticket) = supervisor::ticket(&entry.folder)? else { return Ok(None) };
+    let Some(target) = target::of_kind(&ticket.kind) else {
+        return Err(JobsError::Kind { run: entry.name, kind: ticket.kind });
+    };
+    Ok(Some(Handed { entry, ticket, target }))
+}
+
+/// How a job is. What cannot be found out is a state, too.
+pub fn state(job: &Handed, environment: &Environment, host: &str) -> State {
+    let Asked { question, read } = match job.target.status(&job.ticket) {
+        Ok(asked) => asked,
+        Err(error) => return State::Unknown { reason: error.to_string() },
+    };
+    let answer = match question {
+        Question::Folder => {
+            let outcome = match job.entry.outcome() {
+                Ok(outcome) => outcome,
+                Err(error) => return State::Unknown { reason: error.to_string() },
+            };
+            // The process table of another machine cannot be looked at.
+            if outcome.is_none() && job.ticket.host != host {
+                return State::Unknown { reason: format!("it was started on `{}`", job.ticket.host) };
+            }
+            let alive = job.ticket.supervisor.as_ref().is_some_and(process::is_alive);
+            // It may have ended between the two looks.
+            let outcome = if alive || outcome.is_some() { outcome } else { job.entry.outcome().ok().flatten() };
+            Answer::Folder { outcome, alive, begun: job.entry.folder.join("stdout.log").exists() }
+        }
+        Question::Command(argv) => match ask(&argv, environment) {
+            Ok(answer) => answer,
+            Err(reason) => return State::Unknown { reason },
+        },
+    };
+    read(&job.ticket, &answer)
+}
+
+/// Runs a target's client for its answer.
+fn ask(argv: &[String], environment: &Environment) -> Result<Answer, String> {
+    let Some((program, arguments)) = argv.split_first() else { return Err("there is no question".to_owned()) };
+    let output = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(environment.all())
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => format!("`{program}` is not on this machine"),
+            _ => format!("`{program}` cannot be started: {error}"),
+        })?;
+    Ok(Answer::Command {
+        status: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+/// Whether a program can be found where the caller would find it.
+pub fn has_program(program: &str, environment: &Environment) -> bool {
+    let path = environment.given("PATH").map(std::ffi::OsStr::to_owned);
+    which::which_in(program, path, Path::new("/")).is_ok()
+}
