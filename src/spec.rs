@@ -4,6 +4,7 @@ pub mod build_context;
 pub mod bundle;
 pub mod byte_size;
 pub mod capability;
+pub mod check;
 pub mod container;
 pub mod dockerfile;
 pub mod env_vars;

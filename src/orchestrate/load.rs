@@ -1,6 +1,7 @@
 //! The first door: reads the project and its configuration from the disk, and changes nothing.
 
 pub mod bundle;
+pub mod check;
 pub mod environment;
 pub mod experiments;
 pub mod job;
@@ -9,6 +10,7 @@ pub mod network;
 pub mod parallel;
 pub mod settings;
 pub mod templates;
+pub mod tree;
 
 use std::io;
 use std::path::PathBuf;

@@ -158,12 +158,13 @@ impl Shared {
 
     /// The Python files at or below a path.
     pub fn python_files(&self, path: &str) -> Vec<&str> {
+        if path.is_empty() {
+            return self.imports.keys().map(String::as_str).collect();
+        }
         let below = format!("{path}/");
-        self.imports
-            .keys()
-            .map(String::as_str)
-            .filter(|file| *file == path || file.starts_with(&below))
-            .collect()
+        let inside = self.imports.range(below.clone()..).take_while(|(file, _)| file.starts_with(&below));
+        let itself = self.imports.get_key_value(path);
+        itself.into_iter().chain(inside).map(|(file, _)| file.as_str()).collect()
     }
 
     /// What a shared file needs of the shared code. What is needed for type checkers alone is not.

@@ -51,3 +51,8 @@ fn what_the_template_of_the_project_proposes_can_be_set() {
     assert_eq!(loaded.settings.run.env, ["OMP_NUM_THREADS=4", "TOKEN"]);
     assert_eq!(loaded.settings.targets["azureml"].workspace.as_deref(), Some("my-workspace"));
 }
+
+#[test]
+fn checks() {
+    same(&scaf::spec::check::rules::reference(), "docs/reference/checks.md");
+}

@@ -21,22 +21,31 @@ const LINK_MAX: u64 = 4096;
 /// folder counts, and is not looked into.
 pub fn shared(layout: &Layout) -> Result<Shared, LoadError> {
     let dir = layout.common_dir();
+    let mut shared = shared_entries(layout)?;
+    let files = python_files(&shared);
+    let failed = |source| LoadError::Read { path: dir.clone(), source };
+    let read = parallel::map(&files, |path| file_imports(&dir.join(path))).map_err(failed)?;
+    for (path, found) in files.into_iter().zip(read) {
+        shared.imports.insert(path, found?);
+    }
+    Ok(shared)
+}
+
+/// The shared code without a look into its files.
+pub fn shared_entries(layout: &Layout) -> Result<Shared, LoadError> {
     let mut shared = Shared::default();
-    walk_shared(&dir, "", &mut shared)?;
-    let files: Vec<&String> = shared
+    walk_shared(&layout.common_dir(), "", &mut shared)?;
+    Ok(shared)
+}
+
+/// Its Python files.
+pub fn python_files(shared: &Shared) -> Vec<String> {
+    shared
         .entries
         .iter()
         .filter(|(path, kind)| **kind == Kind::File && path.ends_with(".py"))
-        .map(|(path, _)| path)
-        .collect();
-    let failed = |source| LoadError::Read { path: dir.clone(), source };
-    let read = parallel::map(&files, |path| file_imports(&dir.join(path))).map_err(failed)?;
-    let mut imports = std::collections::BTreeMap::new();
-    for (path, found) in files.into_iter().zip(read) {
-        imports.insert(path.clone(), found?);
-    }
-    shared.imports = imports;
-    Ok(shared)
+        .map(|(path, _)| path.clone())
+        .collect()
 }
 
 fn walk_shared(dir: &Path, path: &str, shared: &mut Shared) -> Result<(), LoadError> {

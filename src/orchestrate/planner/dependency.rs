@@ -531,5 +531,4 @@ pub fn listing(facts: &Facts) -> Vec<Linked> {
 }
 
 #[cfg(test)]
-#[path = "dependency/tests.rs"]
 mod tests;

@@ -1,0 +1,268 @@
+//! Loads what the rules of `scaf check` look at, and puts it to them: first the shape of the whole
+//! project, then file by file on all cores. Of a file nothing is kept but what was found in it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::tree::{self, Entry, Ignores};
+use super::{LoadError, experiments, links, parallel};
+use crate::project::experiment::Experiment;
+use crate::project::layout::{COMMON, ENVIRONMENT, Layout, SETTINGS};
+use crate::project::links::Places;
+use crate::project::python::imports::{self, Import, SyntaxError};
+use crate::project::python::modules::Modules;
+use crate::project::python::source;
+use crate::project::shared::Shared;
+use crate::spec::check::waiver::Waivers;
+use crate::spec::check::{
+    self, Finding, Owner, Project, PythonFile, Tree, job, layers, notebook, placeholder,
+};
+
+/// Where an adopted project's settings of the platform stand.
+const ADOPTED_SETTINGS: &str = "config.env";
+
+/// Everything that the rules have to say, sorted. With `only`, of that experiment and of the shared code
+/// that it has linked.
+pub fn findings(layout: &Layout, only: Option<&Experiment>) -> Result<Vec<Finding>, LoadError> {
+    let ignores = Ignores::of(&layout.root);
+    let all = experiments::experiments(layout)?;
+    let failed = |source| LoadError::Read { path: layout.code_dir(), source };
+    let trees = parallel::map(&all, |experiment| load_tree(layout, experiment, &ignores)).map_err(failed)?;
+    let trees: Vec<Tree> = trees.into_iter().collect::<Result<_, _>>()?;
+    let (shared, waivers) = load_shared(layout)?;
+    let project = Project::new(shown(&layout.code), trees, shared);
+
+    let mut found = check::project(&project);
+    // These stand at lines of shared files, which are not read again.
+    found.retain(|finding| !waivers.get(&finding.file).is_some_and(|waivers| waivers.allows(finding)));
+    for file in project.shared.imports.keys() {
+        let python = PythonFile { owner: Owner::Shared, path: file, imports: &project.shared.imports[file] };
+        let shown = python.shown(&project);
+        let mut of_file = check::python_file(&project, &python);
+        if let Some(waivers) = waivers.get(&shown) {
+            waivers.apply(&shown, &mut of_file);
+        }
+        found.extend(of_file);
+    }
+
+    let mut tasks = Vec::new();
+    for (index, tree) in project.experiments.iter().enumerate() {
+        if only.is_none_or(|only| only.name == tree.name) {
+            let mut files: Vec<&str> = tree.files.files().filter(|file| kind(file).is_some()).collect();
+            // The folder was read in this order at best, and the next run finds the same.
+            files.sort_unstable();
+            tasks.extend(files.into_iter().map(|file| Task::Experiment(index, file)));
+        }
+    }
+    let notebooks = if only.is_none() { load_notebooks(layout, &ignores)? } else { Vec::new() };
+    tasks.extend(notebooks.iter().map(|path| Task::Notebook(path)));
+    if only.is_none() {
+        tasks.extend([SETTINGS, ADOPTED_SETTINGS].map(Task::Settings));
+    }
+    for of_file in parallel::map(&tasks, |task| one(layout, &project, task)).map_err(failed)? {
+        found.extend(of_file?);
+    }
+    if let Some(only) = only {
+        let own = project.path(&only.name, "");
+        found.retain(|finding| belongs(&project, &own, only, finding));
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// Whether a finding concerns one experiment.
+fn belongs(project: &Project, own: &str, only: &Experiment, finding: &Finding) -> bool {
+    if finding.file == own || finding.file.strip_prefix(own).is_some_and(|rest| rest.starts_with('/')) {
+        return true;
+    }
+    let shared = format!("{}/{COMMON}/", project.code);
+    let Some(path) = finding.file.strip_prefix(&shared) else { return false };
+    project.experiments.iter().filter(|tree| tree.name == only.name).any(|tree| {
+        crate::project::links::covering(&tree.name, &tree.places, &format!("{COMMON}/{path}")).is_some()
+    })
+}
+
+/// A path as findings name it.
+fn shown(path: &Path) -> String {
+    path.components()
+        .map(|part| part.as_os_str().to_string_lossy())
+        .filter(|part| part != ".")
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+fn load_tree(layout: &Layout, experiment: &Experiment, ignores: &Ignores) -> Result<Tree, LoadError> {
+    let dir = &experiment.dir;
+    let mut files = Modules::default();
+    let mut found = Vec::new();
+    let ignores = ignores.down_to(dir, &layout.root);
+    tree::walk(dir, &ignores, &|path| path == COMMON, &mut |path, entry| match entry {
+        Entry::File => files.add(path),
+        Entry::Link => found.push(path.to_owned()),
+    })?;
+    let mut links = BTreeMap::new();
+    for path in found {
+        let at = dir.join(&path);
+        if path != COMMON {
+            let link = links::link(layout, &at).map_err(|source| LoadError::Read { path: at, source })?;
+            links.insert(path, link);
+        }
+    }
+    let places = links::places(layout, &experiment.name)?;
+    own_shared(&places, &mut files);
+    Ok(Tree { name: experiment.name.clone(), files, links, places })
+}
+
+/// What an experiment has of its own below `common` is its file like any other.
+fn own_shared(places: &Places, files: &mut Modules) {
+    use crate::project::links::Found;
+    for (place, found) in places {
+        if matches!(found, Found::File(_)) && !place.contains("__pycache__") {
+            files.add(place);
+        }
+    }
+}
+
+/// The shared code, and what its files waive, by the name in findings.
+fn load_shared(layout: &Layout) -> Result<(Shared, BTreeMap<String, Waivers>), LoadError> {
+    let dir = layout.common_dir();
+    let mut shared = links::shared_entries(layout)?;
+    let files: Vec<String> = links::python_files(&shared);
+    let read = parallel::map(&files, |path| read_python(&dir.join(path)))
+        .map_err(|source| LoadError::Read { path: dir.clone(), source })?;
+    let mut waived = BTreeMap::new();
+    for (path, read) in files.into_iter().zip(read) {
+        let Some((imports, waivers)) = read? else { continue };
+        if !waivers.is_empty() {
+            waived.insert(format!("{}/{COMMON}/{path}", shown(&layout.code)), waivers);
+        }
+        shared.imports.insert(path, imports);
+    }
+    Ok((shared, waived))
+}
+
+type Read = (Result<Vec<Import>, SyntaxError>, Waivers);
+
+/// A Python file; `None` where it has gone meanwhile.
+fn read_python(path: &Path) -> Result<Option<Read>, LoadError> {
+    let Some(bytes) = read(path)? else { return Ok(None) };
+    Ok(Some(match source::text(bytes) {
+        Ok(text) => (imports::imports(&text), Waivers::read(&text)),
+        Err(error) => (Err(error), Waivers::default()),
+    }))
+}
+
+fn read(path: &Path) -> Result<Option<Vec<u8>>, LoadError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(LoadError::Read { path: path.to_owned(), source }),
+    }
+}
+
+fn load_notebooks(layout: &Layout, ignores: &Ignores) -> Result<Vec<PathBuf>, LoadError> {
+    let dir = layout.notebooks_dir();
+    let mut found = Vec::new();
+    tree::walk(&dir, ignores, &|_| false, &mut |path, entry| {
+        if matches!(entry, Entry::File) && path.ends_with(".ipynb") {
+            found.push(dir.join(path));
+        }
+    })?;
+    found.sort();
+    Ok(found)
+}
+
+/// One file to be read.
+enum Task<'a> {
+    Experiment(usize, &'a str),
+    Notebook(&'a Path),
+    Settings(&'a str),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Python,
+    Notebook,
+    /// A file of `environment/`.
+    Environment,
+    /// YAML at the experiment's top, which may be a job file.
+    Yaml,
+}
+
+/// What a file of an experiment is to the rules; `None` where it is nothing to them.
+fn kind(path: &str) -> Option<Kind> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    let in_environment = path.strip_prefix(ENVIRONMENT).is_some_and(|rest| rest.starts_with('/'));
+    match ending {
+        "py" => Some(Kind::Python),
+        "ipynb" => Some(Kind::Notebook),
+        "yaml" | "yml" if !path.contains('/') => Some(Kind::Yaml),
+        "txt" | "in" | "lock" | "toml" | "yaml" | "yml" | "sh" | "cfg" if in_environment => {
+            Some(Kind::Environment)
+        }
+        _ if in_environment && (name.contains("Dockerfile") || name.contains("Containerfile")) => {
+            Some(Kind::Environment)
+        }
+        _ => None,
+    }
+}
+
+fn one(layout: &Layout, project: &Project, task: &Task<'_>) -> Result<Vec<Finding>, LoadError> {
+    let mut found = Vec::new();
+    match *task {
+        Task::Settings(name) => {
+            if let Some(bytes) = read(&layout.root.join(name))? {
+                let text = String::from_utf8_lossy(&bytes);
+                placeholder::placeholders(name, &text, &mut found);
+                Waivers::read(&text).apply(name, &mut found);
+            }
+        }
+        Task::Notebook(path) => {
+            if let Some(bytes) = read(path)? {
+                notebook::outputs(&shown(layout.shown(path)), &bytes, &mut found);
+            }
+        }
+        Task::Experiment(index, file) => {
+            let tree = &project.experiments[index];
+            let path = layout.experiment_dir(&tree.name).join(file);
+            let named = project.path(&tree.name, file);
+            match kind(file) {
+                Some(Kind::Python) => {
+                    if let Some((imports, waivers)) = read_python(&path)? {
+                        let python =
+                            PythonFile { owner: Owner::Experiment(tree), path: file, imports: &imports };
+                        found = check::python_file(project, &python);
+                        waivers.apply(&named, &mut found);
+                    }
+                }
+                Some(Kind::Notebook) => {
+                    if let Some(bytes) = read(&path)? {
+                        notebook::outputs(&named, &bytes, &mut found);
+                    }
+                }
+                Some(kind @ (Kind::Environment | Kind::Yaml)) => {
+                    if let Some(bytes) = read(&path)? {
+                        let text = String::from_utf8_lossy(&bytes);
+                        if kind == Kind::Environment {
+                            layers::specification(&named, &text, &mut found);
+                        } else if job::is_job_file(file, &text) {
+                            job::job(project, tree, file, &text, &mut found);
+                            layers::specification(&named, &text, &mut found);
+                            placeholder::placeholders(&named, &text, &mut found);
+                        }
+                        Waivers::read(&text).apply(&named, &mut found);
+                    }
+                }
+                None => {}
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests;
