@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one file for each subject.
 
+mod build_network;
 mod engine_build;
 mod engine_run;
 mod engine_support;

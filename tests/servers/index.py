@@ -120,7 +120,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             name = path[len("/files/"):]
             if name in files:
                 with open(os.path.join(folder, name), "rb") as data:
-                    return self.answer(200, data.read(), "application/octet-stream")
+                    # As the public index says of its files, so that clients keep them.
+                    keep = [("Cache-Control", "max-age=365000000, immutable, public")]
+                    return self.answer(200, data.read(), "application/octet-stream", keep)
             if name.endswith(".metadata") and name[: -len(".metadata")] in files:
                 return self.answer(200, metadata_of(os.path.join(folder, name[: -len(".metadata")])) or b"", "text/plain")
         return self.answer(404, b"not found\n", "text/plain")

@@ -10,6 +10,7 @@ use crate::cli::context::{Context, Project};
 use crate::cli::failure::Failure;
 use crate::cli::ui::quantity;
 use crate::orchestrate::enclosure::{self, Enclosed};
+use crate::orchestrate::engine::moby::run::SignalSource;
 use crate::orchestrate::execute::World;
 use crate::orchestrate::host::{clock, git, who};
 use crate::orchestrate::load::bundle;
@@ -185,6 +186,16 @@ pub fn prepare(
 
 /// Prints the plan, or performs it and says how it went.
 pub fn finish(context: &Context<'_>, project: &Project, prepared: Prepared) -> Result<u8, Failure> {
+    finish_with(context, project, prepared, None)
+}
+
+/// The same, the run's signals coming from elsewhere than this process.
+pub fn finish_with(
+    context: &Context<'_>,
+    project: &Project,
+    prepared: Prepared,
+    signals: Option<SignalSource>,
+) -> Result<u8, Failure> {
     let Prepared { record, folder, moby, first_line, notes, kill_on_three_interrupts, linked: _ } = prepared;
     context.ui.say(&first_line);
     for note in notes {
@@ -196,6 +207,7 @@ pub fn finish(context: &Context<'_>, project: &Project, prepared: Prepared) -> R
     }
     let mut world = World::new(context.ui, &context.environment, context.global.json).with_engine(moby);
     world.kill_on_three_interrupts = kill_on_three_interrupts;
+    world.signals.replace(signals);
     let outcome = perform::perform(&folder, &record, &world);
     let outcome = match outcome {
         Ok(outcome) => outcome,

@@ -175,12 +175,11 @@ impl Search<'_> {
             return Ok(());
         }
         let mut files = Vec::new();
-        match (self.variable)("UV_CONFIG_FILE") {
-            Some(file) => files.push(PathBuf::from(file)),
-            None => {
-                files.extend(self.user_config("uv/uv.toml"));
-                files.extend(self.system_config("uv/uv.toml", "etc/uv/uv.toml"));
-            }
+        if let Some(file) = (self.variable)("UV_CONFIG_FILE") {
+            files.push(PathBuf::from(file));
+        } else {
+            files.extend(self.user_config("uv/uv.toml"));
+            files.extend(self.system_config("uv/uv.toml", "etc/uv/uv.toml"));
         }
         for file in files {
             let Some(text) = read(&file)? else { continue };
@@ -238,9 +237,14 @@ impl Search<'_> {
             wanted.push((PIP_CERT, pip));
         }
         for name in GENERAL {
-            // One of the general ones stands in for another. pip's own says nothing about the others.
-            let own = general.iter().find(|(given, _)| given == name).or_else(|| general.first());
-            if let Some(own) = own {
+            // One of the general ones stands in for another. pip's own says nothing about the others,
+            // but these two beat it even on pip's command line (pip 23.2), so where pip has a file of
+            // its own they are not invented.
+            let beats_pip = matches!(name, "REQUESTS_CA_BUNDLE" | "CURL_CA_BUNDLE");
+            let other = general
+                .first()
+                .filter(|(_, path)| !beats_pip || pip.as_ref().is_none_or(|pip| pip.1 == *path));
+            if let Some(own) = general.iter().find(|(given, _)| given == name).or(other) {
                 wanted.push((name, own.clone()));
             }
         }
@@ -458,7 +462,7 @@ mod tests {
             said,
             [
                 (corporate, "PIP_CERT".to_owned()),
-                (all.clone(), "SSL_CERT_FILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE GIT_SSL_CAINFO".to_owned())
+                (all.clone(), "SSL_CERT_FILE REQUESTS_CA_BUNDLE GIT_SSL_CAINFO".to_owned())
             ]
         );
         machine.set("PIP_CERT", "/gone.pem");

@@ -49,23 +49,26 @@ impl Layer {
 /// For every Python that the templates allow; a newer pin makes a new layer.
 const PYTEST: &str = "'pytest==9.2.0; python_version >= \"3.10\"' 'pytest==8.4.2; python_version < \"3.10\"'";
 const KERNEL: &str =
-    "'ipykernel==7.4.0; python_version >= \"3.10\"' 'ipykernel==6.31.0; python_version < \"3.10\"'";
+    "'ipykernel==7.3.0; python_version >= \"3.10\"' 'ipykernel==6.31.0; python_version < \"3.10\"'";
 const SERVER: &str =
     "'jupyterlab==4.6.6; python_version >= \"3.10\"' 'jupyterlab==4.5.11; python_version < \"3.10\"'";
 
 /// One command, so that nothing of the way there stays in the layer. pip comes from a virtual
 /// environment, since the image's Python may be without one, and old; the versions that are
 /// installed are asked of Python itself, since only pip's own ones would be known to `pip freeze`.
+/// Compiled here, on all processors, since nobody may write there later and every start would do it.
 const ADD: &str = r#"set -e; \
     python -m venv /tmp/scaf-pip; \
     python -c 'from importlib.metadata import distributions as d; print(*sorted({"%s==%s" % (x.metadata["Name"], x.version) for x in d() if x.metadata["Name"]} - {""}), sep="\n")' >/tmp/scaf-installed.txt; \
-    /tmp/scaf-pip/bin/pip install --disable-pip-version-check --root-user-action=ignore --target /opt/scaf/LAYER --constraint /tmp/scaf-installed.txt PACKAGES; \
+    /tmp/scaf-pip/bin/pip install --disable-pip-version-check --no-compile --target /opt/scaf/LAYER --constraint /tmp/scaf-installed.txt PACKAGES; \
+    python -m compileall -q -j 0 /opt/scaf/LAYER >/dev/null || :; \
     echo /opt/scaf/LAYER >"$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/scaf-LAYER.pth"; \
     rm -rf /tmp/scaf-pip /tmp/scaf-installed.txt"#;
 
 /// The server keeps to its own folder; its one kernel is the experiment's Python.
 const NOTEBOOK: &str = "; \\\n    python -m venv /opt/scaf/jupyter; \\\n    \
-    /opt/scaf/jupyter/bin/pip install --disable-pip-version-check --root-user-action=ignore SERVER; \\\n    \
+    /opt/scaf/jupyter/bin/pip install --disable-pip-version-check --no-compile SERVER; \\\n    \
+    /opt/scaf/jupyter/bin/python -m compileall -q -j 0 /opt/scaf/jupyter/lib >/dev/null || :; \\\n    \
     python -m ipykernel install --prefix /opt/scaf/jupyter --name python3 --display-name \"Python 3\"";
 
 /// What a layer is made from.

@@ -107,7 +107,7 @@ pub fn setting(text: &str, key: &str) -> Option<String> {
     of_use
         .filter(|(_, name, value)| name == key && !value.trim().is_empty())
         .map(|(_, _, value)| value.trim().to_owned())
-        .last()
+        .next_back()
 }
 
 /// Every setting of a file: section, key, value.
