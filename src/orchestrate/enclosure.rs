@@ -324,8 +324,8 @@ fn on_host(
     };
     let more: &[&str] = match request.layer {
         None => &[],
-        Some(Layer::Pytest) => &[venv::PYTEST],
-        Some(Layer::Notebook) => &[venv::JUPYTERLAB],
+        Some(Layer::Pytest) => &venv::PYTEST,
+        Some(Layer::Notebook) => &venv::JUPYTERLAB,
     };
     let (path, make) = venv::plan(&facts, more)?;
     let engine = &engine::host::Host;

@@ -242,6 +242,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, EncloseError> {
         stdout: folder.join("stdout.log"),
         stderr: (!request.tty).then(|| folder.join("stderr.log")),
     });
+    let mut links = Vec::new();
     for action in engine.enclose(&run, logs, ready)? {
         let why = match &action {
             Action::RunContainer { .. } | Action::RunProcess { .. } => {
@@ -249,7 +250,14 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, EncloseError> {
             }
             _ => "lay out the run's folder".to_owned(),
         };
+        if let Action::Symlink { link, .. } = &action {
+            links.push(link.clone());
+        }
         plan.step(why, action);
+    }
+    // What stands for a mount is no more to be seen after the run than a mount would be.
+    for link in links {
+        plan.always("take away what the run did not touch", Action::Remove { path: link });
     }
     plan.always(
         "take away what the run did not touch",

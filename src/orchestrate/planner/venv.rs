@@ -6,10 +6,12 @@ use crate::project::python::requirements;
 use crate::spec::hint::Explain;
 use crate::spec::plan::{Action, Step, When};
 
-/// pytest where the environment has none; the version is scaf's own choice.
-pub const PYTEST: &str = "pytest==8.4.2";
+/// pytest where the environment has none: the versions of the image's layer.
+pub const PYTEST: [&str; 2] =
+    ["pytest==9.2.0; python_version >= '3.10'", "pytest==8.4.2; python_version < '3.10'"];
 /// The notebook's parts, likewise.
-pub const JUPYTERLAB: &str = "jupyterlab==4.4.9";
+pub const JUPYTERLAB: [&str; 2] =
+    ["jupyterlab==4.6.6; python_version >= '3.10'", "jupyterlab==4.5.11; python_version < '3.10'"];
 
 /// What was found.
 pub struct Facts<'a> {
