@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -12,15 +11,13 @@ use scaf::orchestrate::engine::moby::surroundings::Surroundings;
 use scaf::spec::container::Container;
 use scaf::spec::plan::ContainerEngine;
 
+use crate::support::{need, probe_image};
+
 pub const IMAGE: &str = "scaf-test/scratch:1";
 
 #[allow(clippy::disallowed_methods)] // the tests' own surroundings
 pub fn surroundings() -> Surroundings {
     Surroundings::new(|name| std::env::var(name).ok())
-}
-
-pub fn server(name: &str) -> String {
-    format!("{}/tests/servers/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Runs a script or a client and gives what it printed.
@@ -39,26 +36,16 @@ pub fn sh(program: &str, args: &[&str]) -> String {
 
 /// The docker of this machine with the small image in it; `None`, and a visible skip, without one.
 pub fn docker() -> Option<Moby> {
-    match Moby::connect(ContainerEngine::Docker, None, &surroundings()) {
-        Ok(moby) => {
-            static READY: OnceLock<()> = OnceLock::new();
-            READY.get_or_init(|| {
-                if std::path::Path::new(&server("images.sh")).exists() {
-                    sh(&server("images.sh"), &["scratch"]);
-                }
-            });
-            Some(moby)
-        }
-        Err(error) => {
-            let named = surroundings().get("SCAF_TEST_WITH").unwrap_or_default();
-            assert!(
-                !named.split([',', ' ']).any(|name| name == "docker"),
-                "SCAF_TEST_WITH names docker: {error}"
-            );
-            eprintln!("skipped: {error}");
-            None
-        }
+    if !need("docker") {
+        return None;
     }
+    probe_image();
+    Some(Moby::connect(ContainerEngine::Docker, None, &surroundings()).unwrap())
+}
+
+/// An engine that listens at this address.
+pub fn at(engine: ContainerEngine, address: &str) -> Moby {
+    Moby::connect(engine, Some(address), &surroundings()).unwrap()
 }
 
 /// A name that no other test has.

@@ -2,8 +2,11 @@
 
 mod build_network;
 mod engine_build;
+mod engine_faults;
+mod engine_podman;
 mod engine_run;
 mod engine_support;
+mod engine_twin;
 mod job_corpus;
 mod reference;
 mod support;

@@ -118,7 +118,7 @@ case ${1:-} in
     lock tools
     for what; do
       case $what in
-        podman) apt_install podman podman runc conmon netavark fuse-overlayfs ;;
+        podman) apt_install podman podman runc conmon catatonit netavark fuse-overlayfs ;;
         # fonts: without any, a page has boxes for letters
         chromium) type -P chromium-browser google-chrome >/dev/null || apt_install chromium chromium fonts-dejavu-core ;;
         git) apt_install git git ;;

@@ -1,7 +1,7 @@
 //! A container in the words of the engine's API. The twin test holds this together with
 //! `spec/plan/docker_line.rs`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{
     ContainerCreateBody, DeviceMapping, DeviceRequest, HostConfig, Mount as ApiMount, MountType, PortBinding,
@@ -48,6 +48,13 @@ pub(super) fn body(
         stdin,
         remove,
     } = container;
+    let (entrypoint, before) = match entrypoint.as_deref() {
+        None => (None, &[][..]),
+        // One empty word is how the API is told to clear the image's own.
+        Some([]) => (Some(vec![String::new()]), &[][..]),
+        // As the client has it, which takes one word: the others go before the command.
+        Some([first, rest @ ..]) => (Some(vec![first.clone()]), rest),
+    };
     let security = security(security_opt)?;
     let mut requests = Vec::new();
     if let Some(gpus) = gpus {
@@ -80,7 +87,7 @@ pub(super) fn body(
         memory: memory.map(number),
         nano_cpus: *nano_cpus,
         ulimits: some(ulimits.iter().map(ulimit).collect()),
-        cap_add: some(cap_add.clone()),
+        cap_add: some(capabilities(cap_add)),
         security_opt: some(security.options),
         masked_paths: security.open_system_paths.then(Vec::new),
         readonly_paths: security.open_system_paths.then(Vec::new),
@@ -95,11 +102,8 @@ pub(super) fn body(
     };
     Ok(ContainerCreateBody {
         image: Some(image.clone()),
-        // An entry point of one empty word is how the API is told to clear the image's own.
-        entrypoint: entrypoint
-            .as_ref()
-            .map(|words| if words.is_empty() { vec![String::new()] } else { words.clone() }),
-        cmd: some(command.clone()),
+        entrypoint,
+        cmd: some(before.iter().chain(command).cloned().collect()),
         working_dir: Some(workdir.clone()),
         user: user.clone(),
         env: some(environment(env, surroundings)),
@@ -125,17 +129,16 @@ fn number(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-fn environment(
-    env: &std::collections::BTreeMap<String, EnvValue>,
-    surroundings: &Surroundings,
-) -> Vec<String> {
+fn environment(env: &BTreeMap<String, EnvValue>, surroundings: &Surroundings) -> Vec<String> {
     let word = |(name, value): (&String, &EnvValue)| match value {
         // There is nothing of this machine to stand in front of.
-        EnvValue::Plain(value) | EnvValue::Prefix(value) => Some(format!("{name}={value}")),
-        // One that is not set here is not set there, as with `docker run --env NAME`.
-        EnvValue::FromHost => surroundings.raw(name).map(|value| format!("{name}={value}")),
+        EnvValue::Plain(value) | EnvValue::Prefix(value) => format!("{name}={value}"),
+        // A name alone takes the variable out, the image's own, too: what is not set here is not set there.
+        EnvValue::FromHost => {
+            surroundings.raw(name).map_or_else(|| name.clone(), |value| format!("{name}={value}"))
+        }
     };
-    env.iter().filter_map(word).collect()
+    env.iter().map(word).collect()
 }
 
 fn mount(Mount { source, target, access }: &Mount) -> ApiMount {
@@ -177,6 +180,16 @@ fn gpu_request(request: &GpuRequest) -> Result<DeviceRequest, String> {
         capabilities: Some(vec![vec!["gpu".to_owned()]]),
         options: Some(HashMap::new()),
     })
+}
+
+/// In full and in order, as the client sends them.
+fn capabilities(names: &[String]) -> Vec<String> {
+    let full = names.iter().map(|name| {
+        let name = name.to_uppercase();
+        if name == "ALL" || name.starts_with("CAP_") { name } else { format!("CAP_{name}") }
+    });
+    let list: BTreeSet<String> = full.collect();
+    if list.contains("ALL") { vec!["ALL".to_owned()] } else { list.into_iter().collect() }
 }
 
 /// The client takes `host=ip`, too; the engine knows `host:ip`.

@@ -27,6 +27,7 @@ use super::error::EngineError;
 use super::wire::{JsonLines, Opened};
 use super::{Moby, create};
 use crate::spec::container::Container;
+use crate::spec::plan::ContainerEngine;
 use frames::{Frames, Stream};
 
 /// A run whose output nobody reads any more is asked to end; after this long it is made to.
@@ -108,7 +109,8 @@ impl Output<'_, '_> {
 }
 
 impl Moby {
-    /// Runs it to its end. `on_started` hears the container's id right after the start.
+    /// Runs it to its end. `on_started` hears the container's id right after the start; it is called
+    /// within the conversation, so it must not ask the engine itself.
     pub fn run(
         &self,
         container: &Container,
@@ -163,14 +165,20 @@ impl Moby {
     ) -> Result<(Opened, JsonLines), RunError> {
         let stdin = u8::from(container.stdin);
         let attach = self.path(&format!("/containers/{id}/attach?stream=1&stdin={stdin}&stdout=1&stderr=1"));
-        // A container that removes itself is over when it is removed: then its name is free again.
-        let condition = if container.remove { "removed" } else { "next-exit" };
+        // A container that removes itself is over when it is removed: then its name is free again. Podman
+        // (4.3) then answers with status 0 whatever it was.
+        let removed = container.remove && self.engine() == ContainerEngine::Docker;
+        let condition = if removed { "removed" } else { "next-exit" };
         let wait = self.path(&format!("/containers/{id}/wait?condition={condition}"));
         let (attached, ending) = tokio::join!(
             self.door.open("POST", &attach, "Connection: Upgrade\r\nUpgrade: tcp\r\n"),
             self.door.open("POST", &wait, ""),
         );
-        let attached = self.accepted(attached, &[101, 200], "attach to the container").await?;
+        // Podman prepares the container when it is attached to, and finds out then what cannot be started.
+        let attached = self
+            .accepted(attached, &[101, 200], "attach to the container")
+            .await
+            .map_err(|error| RunError::at_start(self.engine(), container, error))?;
         let ending = self.accepted(ending, &[200], "wait for the container").await?;
         if let Some(signal) = signals.at_hand().await {
             return Err(RunError::Interrupted { signal });
@@ -202,10 +210,11 @@ impl Moby {
         Err(EngineError::Refused { engine, doing, status, message })
     }
 
-    /// What happens to the container of this name, from now on.
+    /// What happens to the container of this name, from now on. Podman says `remove` for `destroy`, and
+    /// nothing of memory.
     async fn events_of(&self, name: &str) -> Result<JsonLines, EngineError> {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let filters = serde_json::json!({ "type": ["container"], "container": [name], "event": ["oom", "die", "destroy"] });
+        let filters = serde_json::json!({ "type": ["container"], "container": [name], "event": ["oom", "die", "destroy", "remove"] });
         let path = self.path(&format!(
             "/events?since={}.{:09}&filters={}",
             since.as_secs(),
@@ -298,7 +307,7 @@ impl Moby {
                 event = next_event(&mut events), if events.is_some() => match event {
                     Some(event) => match event.as_str() {
                         "oom" => out_of_memory = true,
-                        "destroy" => settled = true,
+                        "destroy" | "remove" => settled = true,
                         "die" => settled |= !container.remove,
                         _ => {}
                     },
@@ -335,14 +344,15 @@ impl Moby {
         }
         let finished = SystemTime::now();
         let (status, complaint) = end.unwrap_or((125, None));
-        // A kill for memory is told before the end of the container, but on another connection.
-        if status != 0 || container.memory.is_some() {
+        // A kill for memory is told before the end of the container, but on another connection; and
+        // podman's end comes before its removal.
+        if status != 0 || container.memory.is_some() || self.engine() == ContainerEngine::Podman {
             let deadline = tokio::time::Instant::now() + LAST_WORDS;
             while !settled && events.is_some() {
                 match tokio::time::timeout_at(deadline, next_event(&mut events)).await {
                     Ok(Some(event)) => match event.as_str() {
                         "oom" => out_of_memory = true,
-                        "destroy" => settled = true,
+                        "destroy" | "remove" => settled = true,
                         "die" => settled |= !container.remove,
                         _ => {}
                     },
@@ -350,6 +360,11 @@ impl Moby {
                 }
             }
         }
+        let complaint = complaint.or_else(|| {
+            let perhaps = self.engine() == ContainerEngine::Podman && status == 137 && !killed;
+            (perhaps && container.memory.is_some())
+                .then(|| "it may have been killed for memory, which podman does not tell".to_owned())
+        });
         let Output { lost: output_lost, log_lost, .. } = output;
         if let Some(writer) = writer {
             writer.abort();

@@ -149,6 +149,10 @@ impl Explain for RunError {
             Self::NoGpu { message, .. } if message.to_lowercase().contains("cdi") => vec![
                 "describe the GPUs to the engine: `sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`".into(),
             ],
+            // Podman (4.3) does without its init process where the package is not there, until it is asked for.
+            Self::Refused { message, .. } if message.contains("container-init binary not found") => {
+                vec!["install podman's init process: `sudo apt-get install catatonit`".into()]
+            }
             Self::NoGpu { .. } => vec!["`scaf doctor` tells what is missing".into()],
             Self::NameTaken { engine, name } => {
                 vec![format!("`{} rm {name}` removes it when it has ended", engine.client())]
