@@ -4,6 +4,7 @@
 pub mod enclosure;
 pub mod engine;
 pub mod execute;
+pub mod gpus;
 pub mod host;
 pub mod jobs;
 pub mod journal;

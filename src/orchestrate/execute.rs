@@ -17,12 +17,15 @@ use super::engine::moby::build::BuildError;
 use super::engine::moby::error::EngineError;
 use super::engine::moby::run::{RunError, RunIo, SignalSource};
 use super::engine::moby::surroundings::Surroundings;
+use super::gpus::Watched;
+use super::host::gpu::Sampler;
 use super::reporter::{Event, Reporter};
 use super::supervisor;
 use crate::spec::container::{Container, EnvValue};
 use crate::spec::env_vars::Environment;
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::plan::{Action, ContainerEngine, Logs, Plan, Ready, Step, When};
+use crate::spec::record::GpuUse;
 
 /// What a plan is executed in.
 pub struct World<'a> {
@@ -34,6 +37,8 @@ pub struct World<'a> {
     pub kill_on_three_interrupts: bool,
     /// Connections made while surveying.
     pub engines: RefCell<BTreeMap<&'static str, Moby>>,
+    /// The GPUs that are looked at while the run lasts.
+    pub watched_gpus: Option<Watched>,
     /// Where the run's signals come from; a watcher feeds its own.
     pub signals: RefCell<Option<SignalSource>>,
     /// Random words made for this execution, by name.
@@ -58,6 +63,8 @@ pub struct Ended {
     pub image_id: Option<String>,
     /// Files that the run left in its scratch folder.
     pub left: Vec<PathBuf>,
+    /// What the GPUs of the run were seen to do.
+    pub gpus: Vec<GpuUse>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -121,6 +128,7 @@ impl<'a> World<'a> {
             environment,
             child_to_stderr,
             kill_on_three_interrupts: false,
+            watched_gpus: None,
             engines: RefCell::new(BTreeMap::new()),
             signals: RefCell::new(None),
             secrets: RefCell::new(BTreeMap::new()),
@@ -246,10 +254,14 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
             ended.image_id = Some(built.id);
         }
         Action::RunContainer { engine, container, logs, ready } => {
-            run_container(*engine, container, logs.as_ref(), ready.as_ref(), world, ended)?;
+            let sampler = world.watched_gpus.as_ref().map(Watched::start);
+            let outcome = run_container(*engine, container, logs.as_ref(), ready.as_ref(), world, ended);
+            ended.gpus = sampler.map(Sampler::finish).unwrap_or_default();
+            outcome?;
         }
         Action::RunProcess { argv, cwd, env, unset, stdin, logs, ready } => {
             let announcer = announce(ready.as_ref(), world);
+            let sampler = world.watched_gpus.as_ref().map(Watched::start);
             let outcome = process::run(
                 &process::Request {
                     argv,
@@ -264,6 +276,7 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
                 world.signals.borrow_mut().take(),
             );
             drop(announcer);
+            ended.gpus = sampler.map(Sampler::finish).unwrap_or_default();
             let outcome = outcome?;
             ended.status = outcome.status;
             ended.ran = true;

@@ -98,6 +98,7 @@ fn fill(outcome: &mut Outcome, end: &Ended) {
         container,
         image_id,
         left,
+        gpus,
     } = end;
     outcome.status = *status;
     outcome.out_of_memory = *out_of_memory;
@@ -113,6 +114,7 @@ fn fill(outcome: &mut Outcome, end: &Ended) {
     outcome.container_id.clone_from(container);
     outcome.image_id.clone_from(image_id);
     outcome.left.clone_from(left);
+    outcome.gpus.clone_from(gpus);
 }
 
 /// Milliseconds are enough.

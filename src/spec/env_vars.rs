@@ -38,7 +38,7 @@ variables! {
         TMPDIR "Where short-lived files are kept."
         XDG_CONFIG_HOME "Instead of `~/.config`, for `scaf/config.toml`, pip's and uv's configuration."
         XDG_CACHE_HOME "Instead of `~/.cache`, for the virtual environments of the host engine and pinned tools."
-        XDG_STATE_HOME "Instead of `~/.local/state`, for the GPU reservations of this machine."
+        XDG_STATE_HOME "Instead of `~/.local/state`."
         XDG_RUNTIME_DIR "Where podman's socket of a normal user is."
     }
     "Python" {
@@ -55,6 +55,7 @@ variables! {
     "scaf itself" {
         SCAF_CACHE_DIR "Instead of `$XDG_CACHE_HOME/scaf`."
         SCAF_NVML_LIBRARY "The NVIDIA management library to load, where it is not where the loader looks."
+        SCAF_GPU_RESERVATIONS "Instead of `/tmp/scaf-gpus`: the folder of the GPU reservations, shared by all users of the machine."
         SCAF_TEST_WITH "Tests only: the real tools that must be there, by name; without them a test fails instead of being skipped."
     }
     "Engines" {

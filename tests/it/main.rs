@@ -7,6 +7,7 @@ mod engine_podman;
 mod engine_run;
 mod engine_support;
 mod engine_twin;
+mod gpu;
 mod job_corpus;
 mod reference;
 mod support;

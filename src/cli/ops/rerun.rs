@@ -4,11 +4,14 @@ use super::run::{self, Prepared};
 use crate::cli::context::{Context, Project};
 use crate::cli::failure::Failure;
 use crate::orchestrate::enclosure::{self, Enclosed};
+use crate::orchestrate::gpus::{self, Giver, Wish};
 use crate::orchestrate::host::{clock, who};
 use crate::orchestrate::journal;
 use crate::orchestrate::selection::HostMay;
 use crate::project::experiment::Experiment;
 use crate::project::name::ExperimentName;
+use crate::spec::container::EnvValue;
+use crate::spec::gpu::GpuRequest;
 use crate::spec::plan::{Action, Plan};
 use crate::spec::record::Record;
 use crate::spec::run::Intent;
@@ -83,14 +86,35 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
         )
     });
     plan.steps.splice(0..0, prepare);
+    // GPUs that were idle then may be busy now: idle ones are looked for again.
+    let wish = old
+        .gpus
+        .as_deref()
+        .and_then(|shown| GpuRequest::parse(shown.split(" (").next().unwrap_or(shown)).ok())
+        .map(|request| Wish { request, optional: false });
+    let mut gpus = gpus::choose(
+        wish.as_ref(),
+        &Giver::of(moby.as_ref()),
+        !context.global.dry_run,
+        &context.environment,
+    )?;
+    notes.append(&mut gpus.warnings);
     let (tty, stdin) = run::streams(moby.is_some() && !context.global.json);
     for step in &mut plan.steps {
         if let Action::RunContainer { container, logs, .. } = &mut step.action {
             container.tty = tty;
             container.stdin = stdin;
+            if container.gpus.is_some() {
+                container.gpus.clone_from(&gpus.request);
+            }
             if let Some(logs) = logs {
                 logs.stderr = (!tty).then(|| folder.join("stderr.log"));
             }
+        }
+        if let (Action::RunProcess { env, .. }, Some(GpuRequest::Devices(devices))) =
+            (&mut step.action, &gpus.request)
+        {
+            env.insert("CUDA_VISIBLE_DEVICES".to_owned(), EnvValue::Plain(devices.join(",")));
         }
     }
     let caller = who::caller(&context.environment);
@@ -102,6 +126,7 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
         image,
         image_id,
         host: who::machine(&caller),
+        gpus: gpus.shown.clone(),
         planned: clock::written(now),
         plan,
         ..old
@@ -116,6 +141,7 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
             first_line,
             notes,
             kill_on_three_interrupts: true,
+            gpus,
             linked: Vec::new(),
         },
     )

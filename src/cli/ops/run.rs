@@ -12,6 +12,7 @@ use crate::cli::ui::quantity;
 use crate::orchestrate::enclosure::{self, Enclosed};
 use crate::orchestrate::engine::moby::run::SignalSource;
 use crate::orchestrate::execute::World;
+use crate::orchestrate::gpus::{self, Chosen, Giver, Wish};
 use crate::orchestrate::host::{clock, git, who};
 use crate::orchestrate::load::bundle;
 use crate::orchestrate::planner::run::{Program, Request, Source, plan};
@@ -48,6 +49,8 @@ pub struct Prepared {
     pub first_line: String,
     pub notes: Vec<String>,
     pub kill_on_three_interrupts: bool,
+    /// The GPUs of the run; a reservation lasts as long as this does.
+    pub gpus: Chosen,
     /// Where the bundle's files really lie: what a watcher must look at.
     pub linked: Vec<PathBuf>,
 }
@@ -61,7 +64,7 @@ pub fn prepare(
     wanted: Wanted,
 ) -> Result<Prepared, Failure> {
     let settings = context.settings(project, experiment);
-    let flags = flags(context, &settings, options)?;
+    let mut flags = flags(context, &settings, options)?;
     let layout = &project.layout;
     let build_words = options.build_xargs.as_deref().map(run_flags::split).transpose()?.unwrap_or_default();
     let cache = context.environment.cache_dir();
@@ -106,8 +109,21 @@ pub fn prepare(
         image_id,
         lock,
         first_line,
-        notes,
+        mut notes,
     } = enclosed;
+    // As late as can be, so that nothing is held while an engine is asked.
+    let wish = Wish::of(flags.gpus.as_ref(), &settings.engine.gpus);
+    let mut gpus = gpus::choose(
+        wish.as_ref(),
+        &Giver::of(moby.as_ref()),
+        !context.global.dry_run,
+        &context.environment,
+    )?;
+    flags.gpus.clone_from(&gpus.request);
+    notes.append(&mut gpus.warnings);
+    for detail in &gpus.details {
+        context.ui.detail(detail);
+    }
 
     let now = clock::now();
     let (name, folder) = journal::next_run(layout, &experiment.name, now, clock::seed());
@@ -128,8 +144,7 @@ pub fn prepare(
         Some(DataMode::Rw) => Access::ReadWrite,
         None => settings.data.mode,
     };
-    let gpus = flags.gpus.as_ref().map(ToString::to_string);
-    let plan = plan(&Request {
+    let mut plan = plan(&Request {
         layout,
         experiment,
         engine,
@@ -152,6 +167,11 @@ pub fn prepare(
         stdin,
         labels: labels(project, experiment, &name, wanted.intent),
     })?;
+    if let Some(Wish { request: asked @ GpuRequest::Free(_), .. }) = &wish
+        && gpus.request.is_some()
+    {
+        plan.note(format!("`--gpus {asked}`: those that were idle when this was planned"));
+    }
     let record = Record {
         version: record::VERSION,
         scaf: env!("CARGO_PKG_VERSION").to_owned(),
@@ -169,7 +189,7 @@ pub fn prepare(
         lock,
         git: if context.global.dry_run { None } else { perform::keep_git(&folder, git)? },
         host: who::machine(&caller),
-        gpus,
+        gpus: gpus.shown.clone(),
         planned: clock::written(now),
         plan,
     };
@@ -180,6 +200,7 @@ pub fn prepare(
         first_line,
         notes,
         kill_on_three_interrupts: wanted.kill_on_three_interrupts,
+        gpus,
         linked,
     })
 }
@@ -196,7 +217,8 @@ pub fn finish_with(
     prepared: Prepared,
     signals: Option<SignalSource>,
 ) -> Result<u8, Failure> {
-    let Prepared { record, folder, moby, first_line, notes, kill_on_three_interrupts, linked: _ } = prepared;
+    let Prepared { record, folder, moby, first_line, notes, kill_on_three_interrupts, gpus, linked: _ } =
+        prepared;
     context.ui.say(&first_line);
     for note in notes {
         context.ui.warning(&note);
@@ -208,6 +230,7 @@ pub fn finish_with(
     let mut world = World::new(context.ui, &context.environment, context.global.json).with_engine(moby);
     world.kill_on_three_interrupts = kill_on_three_interrupts;
     world.signals.replace(signals);
+    world.watched_gpus.clone_from(&gpus.watched);
     let outcome = perform::perform(&folder, &record, &world);
     let outcome = match outcome {
         Ok(outcome) => outcome,

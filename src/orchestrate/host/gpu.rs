@@ -64,6 +64,14 @@ pub enum GpuError {
     NoGpu,
     #[error("{wanted} idle GPUs are wanted, and {idle} of {all} {verb} idle{busy}", verb = if *.idle == 1 { "is" } else { "are" })]
     NotIdle { wanted: u32, idle: usize, all: usize, busy: String },
+    #[error("{wanted} GPUs are wanted, and this machine has {all}")]
+    TooFew { wanted: u32, all: usize },
+    #[error("there is no GPU `{device}` on this machine")]
+    NoSuch { device: String, there: Vec<String> },
+    #[error(
+        "{server} would start the container without its GPUs: it does not hear of them through its socket before 5.4"
+    )]
+    Deaf { server: String },
     #[error("cannot reserve a GPU in `{path}`")]
     Reserve { path: PathBuf, source: io::Error },
 }
@@ -80,8 +88,14 @@ impl Explain for GpuError {
                     .to_owned(),
             ],
             Self::NotLoaded => vec!["sudo modprobe nvidia".to_owned()],
-            Self::NotIdle { .. } => vec!["`scaf doctor` shows who uses them".to_owned()],
-            Self::Nvml { .. } | Self::Reserve { .. } => Vec::new(),
+            Self::NotIdle { .. } => vec!["`scaf doctor` shows how much each is used".to_owned()],
+            Self::TooFew { all, .. } => vec![format!("say `--gpus {all}`, or `--gpus` alone for all")],
+            Self::NoSuch { there, .. } => vec![format!("there are: {}", there.join(", "))],
+            Self::Reserve { path, .. } => {
+                vec![format!("let all users write there: `sudo chmod 1777 {}`", path.display())]
+            }
+            Self::Deaf { .. } => vec!["say `--engine docker`, or leave `--gpus` out".to_owned()],
+            Self::Nvml { .. } => Vec::new(),
         }
     }
 }
@@ -148,9 +162,7 @@ pub fn reserve(
         return Err(GpuError::NoGpu);
     }
     let failed = |path: &Path, source| GpuError::Reserve { path: path.to_owned(), source };
-    fs::create_dir_all(folder).map_err(|source| failed(folder, source))?;
-    // Shared by all users of the machine; that it is another's is fine.
-    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o1777));
+    shared_folder(folder).map_err(|source| failed(folder, source))?;
     let (mut uuids, mut locks, mut busy) = (Vec::new(), Vec::new(), String::new());
     let mut idle = 0;
     for gpu in &survey.gpus {
@@ -167,13 +179,7 @@ pub fn reserve(
             continue;
         }
         let path = folder.join(format!("{}.lock", gpu.uuid.replace('/', "_")));
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .or_else(|_| File::open(&path))
-            .map_err(|source| failed(&path, source))?;
-        let _ = file.set_permissions(fs::Permissions::from_mode(0o666));
+        let file = lock_file(&path).map_err(|source| failed(&path, source))?;
         if file.try_lock().is_err() {
             busy.push_str(&format!("\n  {} is reserved by another run", gpu.index));
             continue;
@@ -189,6 +195,45 @@ pub fn reserve(
         return Err(GpuError::NotIdle { wanted, idle, all: survey.gpus.len(), busy });
     }
     Ok(Reservation { uuids, _locks: locks })
+}
+
+/// The folder of the reservations, writable by every user, each of whom may remove only what is theirs.
+fn shared_folder(folder: &Path) -> io::Result<()> {
+    if let Some(above) = folder.parent() {
+        fs::create_dir_all(above)?;
+    }
+    match fs::create_dir(folder) {
+        Ok(()) => fs::set_permissions(folder, fs::Permissions::from_mode(0o1777)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            // A link laid there by somebody else would lead what is made here to another place.
+            if fs::symlink_metadata(folder)?.is_dir() { Ok(()) } else { Err(error) }
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A file to lock. It is never written, so reading is right enough, and a link is not followed: the
+/// folder is everybody's.
+fn lock_file(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    // Without CREATE where it is there: fs.protected_regular refuses that for a file of another user.
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => return Ok(File::from(file)),
+        Err(rustix::io::Errno::NOENT) => {}
+        Err(error) => return Err(error.into()),
+    }
+    match rustix::fs::open(path, flags | OFlags::CREATE | OFlags::EXCL, Mode::from_raw_mode(0o644)) {
+        Ok(file) => {
+            let file = File::from(file);
+            // Whatever the umask: others must be able to read it.
+            file.set_permissions(fs::Permissions::from_mode(0o644))?;
+            Ok(file)
+        }
+        // Another one was faster.
+        Err(rustix::io::Errno::EXIST) => Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?)),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Looks at GPUs while a run lasts.
