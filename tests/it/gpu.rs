@@ -220,7 +220,7 @@ fn what_is_not_there_or_not_idle_is_an_error() {
     assert!(failure.contains("there is no GPU `7`") && failure.contains("0 (GPU-"), "{failure}");
     // One of the two computes: the other is taken.
     let busy = run("--gpus=free").env("SCAF_FAKE_GPU_PIDS", "4242,0").ok();
-    let line = busy.stdout.lines().find(|line| line.contains("--gpus")).unwrap();
+    let line = busy.stdout.lines().find(|line| line.contains("--gpus") && !line.starts_with('#')).unwrap();
     assert_eq!(line.matches("GPU-").count(), 1, "{line}");
     let failure = run("--gpus=free:2").env("SCAF_FAKE_GPU_USED", "9000,0").status(1).stderr;
     assert!(failure.contains("1 of 2 is idle") && failure.contains("9000 MiB in use"), "{failure}");
