@@ -1,3 +1,5 @@
+//! Tests of `watch`.
+
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};

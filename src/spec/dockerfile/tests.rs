@@ -1,3 +1,5 @@
+//! Tests of `dockerfile`.
+
 use std::collections::BTreeMap;
 
 use super::rewrite::{SecretMount, author_line, author_words};

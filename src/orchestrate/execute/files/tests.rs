@@ -1,3 +1,5 @@
+//! Tests of `files`.
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io::Write;

@@ -1,3 +1,5 @@
+//! Tests of `bundle`.
+
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write;

@@ -1,3 +1,5 @@
+//! Tests of `build`.
+
 use std::path::PathBuf;
 
 use super::*;
