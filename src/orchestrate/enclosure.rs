@@ -190,13 +190,20 @@ fn in_container(
             experiment: &request.experiment.name,
             base: &tag,
             context: cache.join("empty"),
-            network: request.settings.images.build_network.as_deref(),
+            network: flags.network.as_deref().or(request.settings.images.build_network.as_deref()),
             help: &help,
             builder,
         };
         used = layered.tag();
-        // A layer on an image that is yet to be made cannot be there.
-        if !fresh || moby.image(&used)?.is_none() {
+        // A layer on an image that is yet to be made cannot be there, and one on an older image of the
+        // same name is not the one that is wanted.
+        let there = if fresh { moby.image(&used)? } else { None };
+        let below = if there.is_some() { moby.image(&tag)? } else { None };
+        let current = match (&there, &below) {
+            (Some(there), Some(below)) => there.layers.starts_with(&below.layers),
+            _ => false,
+        };
+        if !current {
             let planned = plan_layer(&layered)?;
             notes.extend(planned.notes);
             prepare.push(Step {

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
 
+use scaf::orchestrate::engine::moby::Moby;
+use scaf::orchestrate::engine::moby::surroundings::Surroundings;
 use scaf::orchestrate::load::{environment, network};
 use scaf::orchestrate::planner::build::{
     BuildFacts, BuildFlags, BuildPlan, BuildPlanError, BuildRequest, plan_build,
 };
 use scaf::orchestrate::planner::layer::{Layer, LayerRequest, plan_layer};
+use scaf::orchestrate::reporter::{Event, Reporter};
 use scaf::project::name::ExperimentName;
 use scaf::spec::image::{Builder, ImageBuild};
 use scaf::spec::network::NetworkHelp;
@@ -198,6 +202,38 @@ fn printed(
     said
 }
 
+/// What the builder tells.
+#[derive(Default)]
+struct Heard(Mutex<String>);
+
+impl Reporter for Heard {
+    fn tell(&self, event: Event<'_>) {
+        if let Event::Output(text) | Event::Detail(text) = event {
+            let mut heard = self.0.lock().unwrap();
+            heard.push_str(text);
+            heard.push('\n');
+        }
+    }
+}
+
+/// Builds as scaf does; gives the image's id and what was told.
+fn built(
+    engine: ContainerEngine,
+    address: Option<&str>,
+    build: &ImageBuild,
+    variables: &[(&str, &str)],
+) -> (String, String) {
+    let mine: BTreeMap<String, String> =
+        variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let surroundings = Surroundings::new(move |name| mine.get(name).cloned());
+    let moby = Moby::connect(engine, address, &surroundings).unwrap();
+    let heard = Heard::default();
+    let outcome = moby.build(build, &heard);
+    let told = heard.0.into_inner().unwrap();
+    assert!(!told.contains(PASSWORD) && !told.contains("--mount=type=secret,id=scaf"), "{told}");
+    (outcome.unwrap_or_else(|error| panic!("{error}\n{told}")).id, told)
+}
+
 /// An image, removed with the test.
 struct Image(String);
 
@@ -246,7 +282,8 @@ fn an_index_with_a_password_behind_a_private_authority_leaves_no_trace() {
     let build = plan.build.unwrap();
     let image = Image(build.tag.clone());
     assert!(!serde_json::to_string(&build).unwrap().contains(PASSWORD));
-    printed(ContainerEngine::Docker, &build, &variables, None);
+    let (id, told) = built(ContainerEngine::Docker, None, &build, &variables);
+    assert!(told.contains("RUN pip install     -r /tmp/requirements.txt"), "the author's own words: {told}");
 
     assert!(index.log().contains("auth=yes"), "{}", index.log());
     assert_eq!(index.fetched("scaf_private"), 1, "{}", index.log());
@@ -262,6 +299,11 @@ fn an_index_with_a_password_behind_a_private_authority_leaves_no_trace() {
     let line = certificate.lines().find(|line| !line.starts_with('-') && line.len() > 40).unwrap().to_owned();
     let address = index.url.split('@').nth(1).unwrap().trim_end_matches("/simple/").to_owned();
     holds_none("docker", &image.0, &[PASSWORD, USER, &address, &line]);
+
+    // What is printed does the same: all of it comes from the engine's cache, to the same image.
+    printed(ContainerEngine::Docker, &build, &variables, None);
+    let again = docker(&["inspect", "--format", "{{.Id}}", &image.0]).stdout;
+    assert_eq!(String::from_utf8(again).unwrap().trim(), id);
 
     // One package more: what was fetched before is not fetched again, though the layer is made anew.
     experiment.write("requirements.txt", &format!("{}scaf-other\n", requirements()));
@@ -297,7 +339,7 @@ fn podman_keeps_the_same_secrets() {
     if !(need("podman") && need("root") && need("python")) {
         return;
     }
-    server("podman.sh", &["up"]);
+    let address = server("podman.sh", &["up"]);
     let bin = server("podman.sh", &["bin"]);
     let out = Command::new("bash")
         .arg(here().join("tests/servers/images.sh"))
@@ -313,6 +355,8 @@ fn podman_keeps_the_same_secrets() {
         Experiment::new(&[("Dockerfile", &dockerfile()), ("requirements.txt", &requirements())]);
     experiment.network = Some("host");
     let build = experiment.plan(Builder::Buildah, &help(&variables)).unwrap().build.unwrap();
+    built(ContainerEngine::Podman, Some(&address), &build, &variables);
+    assert_eq!(index.fetched("scaf_private"), 1, "{}", index.log());
     printed(ContainerEngine::Podman, &build, &variables, Some(&bin));
     let podman = |words: &[&str]| {
         let out = Command::new(format!("{bin}/podman")).args(words).output().unwrap();

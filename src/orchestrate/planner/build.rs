@@ -201,7 +201,7 @@ pub fn plan_build(request: &BuildRequest<'_>, facts: &BuildFacts) -> Result<Buil
     let inputs = request.inputs();
     let tag = image_tag::tag(project, experiment, &inputs);
     let file = Dockerfile::read(&context.text, &image_tag::plain(&flags.args));
-    check_bases(&file, &context.dockerfile)?;
+    check_bases(&file, &context.directory.join(&context.dockerfile).to_string_lossy())?;
 
     let mut why = Vec::new();
     if flags.no_cache {

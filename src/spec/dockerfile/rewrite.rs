@@ -243,12 +243,6 @@ impl Edits<'_> {
     }
 }
 
-/// The author's line for a line of the text that was sent.
-pub fn author_line(sent: &str, line: usize) -> usize {
-    let added = sent.lines().take(line).filter(|text| text.starts_with(LINE)).count();
-    line.saturating_sub(added)
-}
-
 /// What a builder says of a step, without scaf's additions: `RUN pip install …`.
 pub fn author_words(said: &str) -> String {
     let mut words: Vec<&str> = Vec::new();

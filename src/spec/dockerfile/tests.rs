@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::rewrite::{SecretMount, author_line, author_words};
+use super::rewrite::{SecretMount, author_words, authors_line};
 use super::*;
 
 fn read(text: &str) -> Dockerfile {
@@ -243,7 +243,7 @@ COPY --from=1 / /";
     assert_eq!(before.instructions.len() + 2, after.instructions.len());
     // A line of what was sent, said by the builder, is found again in what was written.
     let line = sent.lines().position(|line| line.starts_with("ONBUILD")).unwrap() + 1;
-    assert_eq!(author_line(&sent, line), 14);
+    assert_eq!(authors_line(&sent, u32::try_from(line).unwrap()), 14);
     // A second time there is nothing more to mount.
     assert_eq!(
         author_words(

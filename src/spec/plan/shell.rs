@@ -122,19 +122,13 @@ fn lines(action: &Action) -> String {
         }
         Action::BuildImage { engine, build } => {
             let words = line(&docker_line::build(engine.client(), build));
-            // Made already is fine, unless it is to be made anew.
-            let inspect = if build.no_cache || build.pull {
-                String::new()
-            } else {
-                format!("{} image inspect {} >/dev/null 2>&1 || ", engine.client(), word(&build.tag))
-            };
             let made = made_secrets(&build.secrets);
             match &build.text {
                 Some(text) => {
                     let (begin, body) = here(text);
-                    format!("{made}{inspect}{words} >&2 {begin}\n{body}")
+                    format!("{made}{words} >&2 {begin}\n{body}")
                 }
-                None => format!("{made}{inspect}{words} >&2\n"),
+                None => format!("{made}{words} >&2\n"),
             }
         }
         Action::RunContainer { engine, container, logs, ready } => logged(

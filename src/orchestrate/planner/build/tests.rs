@@ -207,10 +207,13 @@ fn an_index_on_this_machine_is_out_of_reach_unless_the_network_is_shared() {
 #[test]
 fn what_a_dockerfile_must_have() {
     let error = Case::new("# nothing\n").plan(&facts()).unwrap_err();
-    assert_eq!(error.to_string(), "`Dockerfile` has no `FROM`");
+    assert_eq!(error.to_string(), "`/p/src/digits/environment/Dockerfile` has no `FROM`");
     let mut case = Case::new("ARG BASE\nFROM ${BASE}\n");
     let error = case.plan(&facts()).unwrap_err();
-    assert_eq!(error.to_string(), "`Dockerfile:2`: the base image `${BASE}` has a variable without a value");
+    assert_eq!(
+        error.to_string(),
+        "`/p/src/digits/environment/Dockerfile:2`: the base image `${BASE}` has a variable without a value"
+    );
     assert_eq!(error.hints()[1], "or a value: `--build-xargs \"--build-arg BASE=…\"`");
     case.flags = BuildFlags::parse(&["--build-arg", "BASE=python:3.11"]).unwrap();
     assert!(case.plan(&facts()).is_ok());

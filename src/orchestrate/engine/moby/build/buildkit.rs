@@ -22,6 +22,7 @@ use super::session::{CONTEXT, METHODS, Pipe, Session};
 use super::watch::Watch;
 use super::{Argument, authors_line, build_text, place};
 use crate::orchestrate::reporter::Reporter;
+use crate::spec::dockerfile::rewrite::author_words;
 use crate::spec::image::ImageBuild;
 
 /// How long the rest of the progress is waited for once the build is over.
@@ -198,7 +199,7 @@ fn failure(
     let details = rpc::Status::decode(status.details()).map(|status| status.details).unwrap_or_default();
     let told = line(&details).or_else(|| place::line(&build_text(build)?, &failed.name));
     BuildError::Step(Box::new(FailedStep {
-        text: failed.text,
+        text: author_words(&failed.text),
         line: told.map(|line| authors_line(build, line)),
         dockerfile: build.context.join(&build.dockerfile),
         exit: exit(&message).or_else(|| exit(&failed.message)),

@@ -14,6 +14,7 @@ use super::failure::{BuildError, FailedStep};
 use super::watch::Tail;
 use super::{Argument, authors_line, build_text, credentials};
 use crate::orchestrate::reporter::{Event, Reporter};
+use crate::spec::dockerfile::rewrite::author_words;
 use crate::spec::image::ImageBuild;
 
 /// `secrets` are the names of secrets and the paths in the context where podman finds them.
@@ -88,7 +89,7 @@ impl Said {
             {
                 self.number =
                     count[5..].split('/').next().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
-                step.trim().clone_into(&mut self.step);
+                self.step = author_words(step.trim());
                 self.tail.end(reporter);
                 self.tail.clear();
                 reporter.tell(Event::Output(&format!("[{}] {}", count[5..].trim(), self.step)));

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use bollard_buildkit_proto::moby::buildkit::v1::StatusResponse;
 
 use crate::orchestrate::reporter::{Event, Reporter};
+use crate::spec::dockerfile::rewrite::author_words;
 
 /// Lines of a step's output that are kept.
 pub(super) const KEPT_LINES: usize = 40;
@@ -108,14 +109,14 @@ impl Watch {
                 if vertex.name.starts_with("[internal]") {
                     reporter.tell(Event::Detail(&vertex.name));
                 } else {
-                    reporter.tell(Event::Output(&vertex.name));
+                    reporter.tell(Event::Output(&author_words(&vertex.name)));
                 }
             }
             if told.completed.is_some() && !vertex.completed {
                 vertex.completed = true;
                 vertex.tail.end(reporter);
                 if told.cached {
-                    reporter.tell(Event::Detail(&format!("{}: from the cache", vertex.name)));
+                    reporter.tell(Event::Detail(&format!("{}: from the cache", author_words(&vertex.name))));
                 }
             }
         }
