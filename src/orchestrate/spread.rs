@@ -5,33 +5,45 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+/// How many neighbours a thread takes at once: files of one folder, so that two threads seldom wait
+/// for each other to make a file in it.
+const NEIGHBOURS: usize = 64;
+
 /// Does the work for every index below `count`, on as many threads as there are processors when it
-/// is worth it; `bytes` is how much is read in all. `state` is made once a thread. After a failure
-/// no further work is begun, and the first failure is returned.
-pub fn spread<S, E: Send>(
+/// is worth it; `bytes` is how much is read in all. `state` is made once a thread, and all of them
+/// are returned. After a failure no further work is begun, and the first failure is returned.
+pub fn spread<S: Send, E: Send>(
     count: usize,
     bytes: u64,
     state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, usize) -> Result<(), E> + Sync,
-) -> Result<(), E> {
+) -> Result<Vec<S>, E> {
     // Starting a thread costs as much as reading a few small files.
     let worth = if count < 16 && bytes < 4 << 20 { 1 } else { count };
-    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(worth).min(16);
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(worth).clamp(1, 16);
+    let step = (count / (threads * 16)).clamp(1, NEIGHBOURS);
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let failure = Mutex::new(None);
+    let states = Mutex::new(Vec::with_capacity(threads));
     let run = || {
         let mut state = state();
-        while !stop.load(Ordering::Relaxed) {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= count {
-                return;
+        'steps: loop {
+            let first = next.fetch_add(step, Ordering::Relaxed);
+            if first >= count {
+                break;
             }
-            if let Err(error) = work(&mut state, index) {
-                stop.store(true, Ordering::Relaxed);
-                failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            for index in first..count.min(first + step) {
+                if stop.load(Ordering::Relaxed) {
+                    break 'steps;
+                }
+                if let Err(error) = work(&mut state, index) {
+                    stop.store(true, Ordering::Relaxed);
+                    failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                }
             }
         }
+        states.lock().unwrap_or_else(PoisonError::into_inner).push(state);
     };
     thread::scope(|scope| {
         for _ in 1..threads {
@@ -39,7 +51,10 @@ pub fn spread<S, E: Send>(
         }
         run();
     });
-    failure.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(failure) => Err(failure),
+        None => Ok(states.into_inner().unwrap_or_else(PoisonError::into_inner)),
+    }
 }
 
 #[cfg(test)]

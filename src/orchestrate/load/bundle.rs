@@ -13,9 +13,8 @@ use std::fmt::Write as _;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
-use self::content::{Content, Unread};
+use self::content::Unread;
 use self::digests::{Digest, Digests, Stamp};
 use self::walk::{Found, Walked, walk};
 use crate::orchestrate::spread::spread;
@@ -268,24 +267,21 @@ fn digest_all(
         files.iter().map(|file| cache.and_then(|cache| cache.get(&file.stamp))).collect();
     let unknown: Vec<usize> = (0..files.len()).filter(|index| known[*index].is_none()).collect();
     let bytes = unknown.iter().map(|index| files[*index].stamp.size).sum();
-    let done: Mutex<Vec<(usize, Result<Content, Unread>)>> = Mutex::new(Vec::with_capacity(unknown.len()));
-    {
-        let files = &files;
-        let read_one = |buffer: &mut Vec<u8>, nth: usize| {
-            let index = unknown[nth];
-            let file = &files[index];
-            let outcome = match &file.origin {
-                Some(origin) => content::read(origin, &file.stamp, buffer),
-                None => content::read(&request.source.join(&file.path), &file.stamp, buffer),
-            };
-            done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((index, outcome));
-            Ok::<(), std::convert::Infallible>(())
+    let found = &files;
+    let read_one = |(buffer, done): &mut (Vec<u8>, Vec<_>), nth: usize| {
+        let index = unknown[nth];
+        let file = &found[index];
+        let outcome = match &file.origin {
+            Some(origin) => content::read(origin, &file.stamp, buffer),
+            None => content::read(&request.source.join(&file.path), &file.stamp, buffer),
         };
-        let Ok(()) = spread(unknown.len(), bytes, Vec::new, read_one);
-    }
+        done.push((index, outcome));
+        Ok::<(), std::convert::Infallible>(())
+    };
+    let Ok(done) = spread(unknown.len(), bytes, || (Vec::new(), Vec::new()), read_one);
     // A file that may be a link's text is looked at each time: what it names may come and go.
     let mut never_kept = BTreeSet::new();
-    for (index, outcome) in done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+    for (index, outcome) in done.into_iter().flat_map(|(_, done)| done) {
         let path = || request.source.join(&files[index].path);
         match outcome {
             Ok(read) => {

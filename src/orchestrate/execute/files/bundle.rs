@@ -5,7 +5,6 @@ use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use rustix::fs::Mode;
@@ -63,28 +62,27 @@ pub fn keep_bundle(source: &Path, manifest: &Manifest, digest: &str, into: &Path
         let folder = new.join(folder);
         fs::create_dir(&folder).map_err(|error| FileError::new("make the folder", &folder, error))?;
     }
-    let changed = Mutex::new(Vec::new());
-    let shared = Mutex::new(0);
     let entries = &manifest.entries;
-    spread(entries.len(), manifest.size(), Vec::new, |buffer: &mut Vec<u8>, index| {
+    let keep_one = |work: &mut Work, index: usize| {
         let entry = &entries[index];
         let place = new.join(&entry.path);
-        if share(entry, &place, &earlier, buffer) {
-            *shared.lock().unwrap_or_else(PoisonError::into_inner) += entry.size;
+        if share(entry, &place, &earlier, &mut work.buffer) {
+            work.shared += entry.size;
             return Ok(());
         }
         let seen = source.join(&entry.path);
-        if !copy(entry, entry.origin.as_deref().unwrap_or(&seen), &place, masked, buffer)? {
-            changed.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+        if !copy(entry, entry.origin.as_deref().unwrap_or(&seen), &place, masked, &mut work.buffer)? {
+            work.changed.push(seen);
         }
         Ok(())
-    })?;
-    let mut paths: Vec<PathBuf> = changed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    };
+    let done = spread(entries.len(), manifest.size(), Work::default, keep_one)?;
+    let shared = done.iter().map(|work| work.shared).sum();
+    let mut paths: Vec<PathBuf> = done.into_iter().flat_map(|work| work.changed).collect();
     if !paths.is_empty() {
         paths.sort();
         return Err(FileError::Changed { paths });
     }
-    let shared = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
     match rename_to_nothing(new, into) {
         Ok(()) => {
             // It has its name now, and there is nothing left to remove.
@@ -95,6 +93,14 @@ pub fn keep_bundle(source: &Path, manifest: &Manifest, digest: &str, into: &Path
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && into.is_dir() => Ok(Kept::default()),
         Err(error) => Err(FileError::new("make", into, error)),
     }
+}
+
+/// What one thread has and has done.
+#[derive(Default)]
+struct Work {
+    buffer: Vec<u8>,
+    changed: Vec<PathBuf>,
+    shared: u64,
 }
 
 /// The newest of the other bundles in the store.
@@ -124,8 +130,8 @@ fn share(entry: &Entry, place: &Path, earlier: &[PathBuf], buffer: &mut Vec<u8>)
             .is_ok_and(|there| there.is_file() && there.len() == entry.size && there.mode() & 0o777 == mode);
         alike
             && content::open(&candidate)
-                .and_then(|mut file| digest_of(&mut file, &mut io::sink(), buffer))
-                .is_ok_and(|(digest, _)| digest == entry.digest)
+                .and_then(|mut file| digest_of(&mut file, entry.size, &mut io::sink(), buffer))
+                .is_ok_and(|digest| digest == entry.digest)
             && fs::hard_link(&candidate, place).is_ok()
     })
 }
@@ -151,12 +157,12 @@ fn copy(
         if let Some(mut source) = opened {
             let mut target = create(place, mode).map_err(writing)?;
             let mut sink = Sink { target: &mut target, failure: None };
-            let copied = digest_of(&mut source, &mut sink, buffer);
+            let copied = digest_of(&mut source, entry.size, &mut sink, buffer);
             if let Some(failure) = sink.failure {
                 return Err(writing(failure));
             }
-            let (digest, size) = copied.map_err(|error| FileError::new("read", from, error))?;
-            if digest == entry.digest && size == entry.size {
+            let digest = copied.map_err(|error| FileError::new("read", from, error))?;
+            if digest == entry.digest {
                 if masked {
                     rustix::fs::fchmod(&target, Mode::from_raw_mode(mode))
                         .map_err(|error| writing(error.into()))?;
@@ -192,24 +198,27 @@ impl Write for Sink<'_> {
     }
 }
 
-/// The digest and size of what is read, which is written on the way.
+/// The digest of the first `size` bytes, or of all if there are fewer; they are written on the way.
 fn digest_of(
     source: &mut impl Read,
+    size: u64,
     target: &mut impl Write,
     buffer: &mut Vec<u8>,
-) -> io::Result<(String, u64)> {
+) -> io::Result<String> {
     buffer.resize(PIECE, 0);
     let mut hasher = blake3::Hasher::new();
-    let mut size = 0;
-    loop {
-        let length = match source.read(buffer) {
-            Ok(0) => return Ok((hasher.finalize().to_hex().to_string(), size)),
+    let mut left = size;
+    while left > 0 {
+        let piece = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
+        let length = match source.read(&mut buffer[..piece]) {
+            Ok(0) => break,
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
         hasher.update(&buffer[..length]);
         target.write_all(&buffer[..length])?;
-        size += length as u64;
+        left -= length as u64;
     }
+    Ok(hasher.finalize().to_hex().to_string())
 }
