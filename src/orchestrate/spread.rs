@@ -65,16 +65,14 @@ mod tests {
     fn everything_is_done_once() {
         for count in [0, 1, 15, 16, 1000] {
             let done: Vec<AtomicUsize> = (0..count).map(|_| AtomicUsize::new(0)).collect();
-            let outcome: Result<(), ()> = spread(
-                count,
-                0,
-                || (),
-                |(), index| {
-                    done[index].fetch_add(1, Ordering::Relaxed);
-                    Ok(())
-                },
-            );
-            assert_eq!(outcome, Ok(()));
+            let outcome = spread(count, 0, Vec::new, |mine: &mut Vec<usize>, index| {
+                done[index].fetch_add(1, Ordering::Relaxed);
+                mine.push(index);
+                Ok::<(), ()>(())
+            });
+            let mut all = outcome.unwrap().concat();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..count));
             assert!(done.iter().all(|times| times.load(Ordering::Relaxed) == 1));
         }
     }

@@ -193,7 +193,7 @@ impl Watcher {
                     let below = self.watched.keys().filter(|folder| folder.starts_with(path));
                     moved.extend(below.cloned());
                 }
-                if let Some(environment) = self.part(path, &event.kind) {
+                if let Some(environment) = self.part(path, event.kind) {
                     change.environment |= environment;
                     paths.insert(path.clone());
                 }
@@ -205,11 +205,11 @@ impl Watcher {
     }
 
     fn concerns(&self, event: &DebouncedEvent) -> bool {
-        event.need_rescan() || event.paths.iter().any(|path| self.part(path, &event.kind).is_some())
+        event.need_rescan() || event.paths.iter().any(|path| self.part(path, event.kind).is_some())
     }
 
     /// Whether what happened there is of interest, and then whether it is of the environment.
-    fn part(&self, path: &Path, kind: &EventKind) -> Option<bool> {
+    fn part(&self, path: &Path, kind: EventKind) -> Option<bool> {
         // Reading is no change, and bundling reads.
         if matches!(kind, EventKind::Access(_)) || path.starts_with(&self.runs) {
             return None;
