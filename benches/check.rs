@@ -63,11 +63,8 @@ fn at_size(size: usize) -> f64 {
     let scaf = || run(scaf(folder.path(), &["list"]));
     compare("scaf list / find -type f", 3.0, scaf, find);
 
-    let output = Command::new(std::env::current_exe().unwrap())
-        .arg("--memory")
-        .arg(folder.path())
-        .output()
-        .unwrap();
+    let output =
+        Command::new(std::env::current_exe().unwrap()).arg("--memory").arg(folder.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     print!("{}", String::from_utf8_lossy(&output.stdout));
     took.as_secs_f64() * 1e3 / f64::from(u32::try_from(size).unwrap())
@@ -131,13 +128,20 @@ fn write(path: &Path, text: &str) {
 /// tests, modules that import each other and shared code, and as much again that is no code.
 fn make_project(root: &Path, size: usize) {
     let template = |path: &str| {
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/experiment").join(path)).unwrap()
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/experiment").join(path))
+            .unwrap()
     };
     let train = template("sklearn/train.py");
-    let job = template("minimal/job.yaml").replace("<{ experiment | replace(\"/\", \"-\") }>", "x").replace("<{ experiment }>", "x");
+    let job = template("minimal/job.yaml")
+        .replace("<{ experiment | replace(\"/\", \"-\") }>", "x")
+        .replace("<{ experiment }>", "x");
     let tests = template("minimal/tests/test_train.py");
     write(&root.join("scaf.toml"), "[project]\nname = \"large\"\n");
-    write(&root.join(".gitignore"), &fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/project/.gitignore")).unwrap());
+    write(
+        &root.join(".gitignore"),
+        &fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/project/.gitignore"))
+            .unwrap(),
+    );
     let common = root.join("src/common");
     fs::create_dir_all(common.join("features")).unwrap();
     for file in ["__init__.py", "features/__init__.py"] {
@@ -149,17 +153,27 @@ fn make_project(root: &Path, size: usize) {
     }
     for index in 0..size {
         // Some lie inside a domain.
-        let name = if index % 3 == 0 { format!("domain_{}/task_{index}", index % 7) } else { format!("task_{index}") };
+        let name = if index % 3 == 0 {
+            format!("domain_{}/task_{index}", index % 7)
+        } else {
+            format!("task_{index}")
+        };
         let up = "../".repeat(name.split('/').count() + 1);
         let dir = root.join("src").join(&name);
         for folder in ["environment", "tests", "model", "samples", "common"] {
             fs::create_dir_all(dir.join(folder)).unwrap();
         }
-        write(&dir.join("environment/Dockerfile"), "FROM python:3.12-slim\nRUN pip install -r requirements.txt\n");
+        write(
+            &dir.join("environment/Dockerfile"),
+            "FROM python:3.12-slim\nRUN pip install -r requirements.txt\n",
+        );
         write(&dir.join("environment/requirements.txt"), "numpy==2.0.0\nscikit-learn==1.5.0\n");
         write(&dir.join("job.yaml"), &job);
         write(&dir.join("local.py"), "from train import main\n\nmain()\n");
-        write(&dir.join("train.py"), &format!("from common.tool_3 import x\nfrom model import part_2\n{train}"));
+        write(
+            &dir.join("train.py"),
+            &format!("from common.tool_3 import x\nfrom model import part_2\n{train}"),
+        );
         write(&dir.join("tests/__init__.py"), "");
         write(&dir.join("tests/test_train.py"), &tests);
         write(&dir.join("common/__init__.py"), "");

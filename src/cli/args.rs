@@ -1,5 +1,6 @@
 //! What can be typed. Only the grammar: nothing here looks at a disk.
 
+mod dependency;
 mod project;
 mod run;
 
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use dependency::*;
 pub use project::*;
 pub use run::*;
 
@@ -90,6 +92,8 @@ pub enum Command {
     List(ListArgs),
     /// Show one experiment: image, environment, last run, shared parts
     Show(ShowArgs),
+    /// Make shared code available in an experiment
+    Dependency(DependencyArgs),
     /// Make an experiment's image from its `environment/`
     BuildExp(BuildExpArgs),
     /// Run a script of an experiment in its image
@@ -102,6 +106,8 @@ pub enum Command {
     Test(TestArgs),
     /// What was run, with what, and how it ended
     Runs(RunsArgs),
+    /// Look for what a reviewer would ask: layers, links, job files, notebooks
+    Check(CheckArgs),
     /// Print the completion script of a shell
     Completions(CompletionsArgs),
     /// Print a manual page

@@ -3,7 +3,9 @@
 
 pub mod act;
 pub mod build_exp;
+pub mod check;
 pub mod completions;
+pub mod dependency;
 pub mod from_code;
 pub mod help;
 pub mod init;

@@ -3,7 +3,6 @@
 
 pub mod experiments;
 pub mod job;
-pub mod job_text;
 pub mod layers;
 pub mod notebook;
 pub mod placeholder;

@@ -1,6 +1,8 @@
 //! The integration tests: one binary, one file for each subject.
 
 mod build_network;
+mod check;
+mod dependency;
 mod engine_build;
 mod engine_faults;
 mod engine_podman;

@@ -1,66 +1,91 @@
-//! Job files: what they name is there, what they use is defined.
+//! Job files: what they name is there, what they use is defined, and the form is Azure ML's.
 
-use super::job_text::{self, Value};
-use super::rules::{JOB_FILE_MISSING, JOB_INPUT_UNDEFINED, SYNTAX};
+use super::rules::{JOB_FILE_MISSING, JOB_INPUT_UNDEFINED, JOB_INVALID, SYNTAX};
 use super::{Finding, Project, Tree};
-use crate::project::layout::COMMON;
+use crate::project::layout::{COMMON, ENVIRONMENT};
 use crate::project::links::{self, State, landing};
+use crate::spec::job::references::{self, To};
+use crate::spec::job::{self, read};
+use crate::spec::place::{Position, Problem, Text, near_miss};
+use crate::spec::yaml::{self, Node, Value};
 
 /// What starts a script. `python -m` and `python -c` start something else.
 const LAUNCHERS: [&str; 7] = ["accelerate", "bash", "deepspeed", "horovodrun", "mpirun", "sh", "torchrun"];
 
 /// Whether a file at the top of an experiment is a job file: by its name, or by what it says of itself.
 pub fn is_job_file(path: &str, text: &str) -> bool {
-    matches!(path, "job.yaml" | "job.yml" | "azure-ml-job.yaml" | "azure-ml-job.yml")
-        || text.contains("azuremlschemas")
+    job::FILES.contains(&path) || text.contains("azuremlschemas")
 }
 
 /// What the rules say of one job file of an experiment. `path` is relative to it.
-pub fn job(project: &Project, tree: &Tree, path: &str, text: &str, findings: &mut Vec<Finding>) {
+pub fn job(project: &Project, tree: &Tree, path: &str, content: &str, findings: &mut Vec<Finding>) {
     let shown = project.path(&tree.name, path);
-    let values = match job_text::values(text) {
-        Ok(values) => values,
-        Err(error) => {
-            let place = (error.line, error.column);
-            findings.push(Finding::new(&SYNTAX, shown, place, error.message, "mend it; it is no YAML"));
-            return;
+    let mut text = Text::new(&shown, content);
+    let Some(root) = yaml::read(&mut text) else {
+        if text.problems.is_empty() {
+            text.wrong_at(Position::default(), "the file is empty", None);
         }
+        let problems = text.into_problems();
+        findings.extend(problems.into_iter().map(|problem| of_problem(&shown, problem, &SYNTAX)));
+        return;
     };
-    let at = |path: &[&str]| values.iter().find(|value| value.is_at(path));
-    if at(&["type"]).is_some_and(|kind| kind.text != "command") {
-        // Pipelines and sweeps have rules of their own.
+    if root.get("type").and_then(Node::as_text).is_some_and(|kind| kind != "command") {
+        // Pipelines and sweeps have rules of their own, which Azure's client knows.
         return;
     }
-    let file = File { project, tree, shown: &shown, text };
-    let code = at(&["code"]).map(|value| file.folder(value, findings));
-    for path in [["environment", "build", "path"].as_slice(), &["build", "path"]] {
-        if let Some(value) = at(path)
-            && let Some(folder) = file.folder(value, findings)
-        {
-            let dockerfile = at(&["environment", "build", "dockerfile_path"]);
-            let name = dockerfile.map_or("Dockerfile", |value| value.text.as_str());
-            let wanted = join(&folder, name);
-            // The experiment's own Dockerfile has a rule of its own.
-            if wanted.as_deref().is_some_and(|wanted| !file.has(wanted)) && folder != "environment" {
-                file.missing(dockerfile.unwrap_or(value), &format!("{}/{name}", value.text), findings);
-            }
+    let file = File { project, tree, shown: &shown, text: content };
+    let code = root.get("code").map(|node| file.folder(node, findings));
+    for build in [root.get("environment").and_then(|node| node.get("build")), root.get("build")] {
+        let Some(build) = build else { continue };
+        let Some(path) = build.get("path") else { continue };
+        let Some(folder) = file.folder(path, findings) else { continue };
+        let dockerfile = build.get("dockerfile_path");
+        let name = dockerfile.and_then(Node::as_text).unwrap_or("Dockerfile");
+        // The experiment's own Dockerfile has a rule of its own.
+        if folder != ENVIRONMENT && join(&folder, name).is_some_and(|wanted| !file.has(&wanted)) {
+            let named = format!("{}/{name}", path.as_text().unwrap_or_default());
+            file.missing(dockerfile.unwrap_or(path), &named, findings);
         }
     }
-    if let Some(value) = at(&["environment", "conda_file"])
-        && is_local(&value.text)
-        && join("", &value.text).is_some_and(|path| !file.has(&path))
+    if let Some(node) = root.get("environment").and_then(|node| node.get("conda_file"))
+        && let Some(named) = node.as_text().filter(|named| is_local(named))
+        && join("", named).is_some_and(|path| !file.has(&path))
     {
-        file.missing(value, &value.text, findings);
+        file.missing(node, named, findings);
     }
-    if let Some(command) = at(&["command"]) {
+    if let Some(command) = root.get("command") {
         // Without `code` nothing is taken along; with a `code` elsewhere its files are not known here.
         if let Some(Some(code)) = code {
             file.script(command, &code, findings);
         }
     }
-    for value in &values {
-        file.uses(value, &values, findings);
+    file.uses(&root, &root, findings);
+    if let Err(error) = read::read(&shown, content, &[]) {
+        for problem in error.problems {
+            // What is undefined is said above, with the place of the reference itself.
+            let said = findings.iter().any(|finding| {
+                finding.rule == JOB_INPUT_UNDEFINED.name && finding.line == number(problem.position.line)
+            });
+            if !said {
+                findings.push(of_problem(&shown, problem, &JOB_INVALID));
+            }
+        }
     }
+}
+
+fn of_problem(shown: &str, problem: Problem, rule: &'static super::Rule) -> Finding {
+    let place = (number(problem.position.line.max(1)), number(problem.position.column.max(1)));
+    Finding::new(rule, shown, place, problem.what, problem.hint.unwrap_or_else(|| "mend it".to_owned()))
+}
+
+fn number(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+/// The names that a table of the job defines.
+fn names<'a>(root: &'a Node, table: &str) -> Vec<&'a str> {
+    let pairs = root.get(table).and_then(Node::as_map).unwrap_or_default();
+    pairs.iter().filter_map(|(name, _)| name.as_text()).collect()
 }
 
 /// The file in hand.
@@ -91,96 +116,101 @@ impl File<'_> {
 
     /// The folder that a value names, relative to the experiment; `None` where it lies elsewhere or is
     /// not there, which is said.
-    fn folder(&self, value: &Value, findings: &mut Vec<Finding>) -> Option<String> {
-        if !is_local(&value.text) {
-            return None;
-        }
-        let folder = join("", &value.text)?;
+    fn folder(&self, node: &Node, findings: &mut Vec<Finding>) -> Option<String> {
+        let named = node.as_text().filter(|named| is_local(named))?;
+        let folder = join("", named)?;
         if self.has(&folder) {
             return Some(folder);
         }
-        self.missing(value, &value.text, findings);
+        self.missing(node, named, findings);
         None
     }
 
-    fn missing(&self, value: &Value, named: &str, findings: &mut Vec<Finding>) {
+    fn missing(&self, node: &Node, named: &str, findings: &mut Vec<Finding>) {
         findings.push(Finding::new(
             &JOB_FILE_MISSING,
             self.shown,
-            (value.line, value.column),
+            (number(node.position.line), number(node.position.column)),
             format!("`{named}` is not there"),
             "correct the path; it is relative to the job file",
         ));
     }
 
     /// The scripts that the command starts.
-    fn script(&self, command: &Value, code: &str, findings: &mut Vec<Finding>) {
-        for script in scripts(&command.text) {
+    fn script(&self, command: &Node, code: &str, findings: &mut Vec<Finding>) {
+        for script in scripts(command.as_text().unwrap_or_default()) {
             let Some(path) = join(code, &script) else { continue };
             if self.has(&path) {
                 continue;
             }
             let folder = if code.is_empty() { String::new() } else { format!("`{code}` of ") };
-            let near = self
-                .tree
-                .files
-                .files()
-                .filter(|file| file.ends_with(".py"))
-                .map(|file| (strsim::damerau_levenshtein(file, &path), file))
-                .min()
-                .filter(|(distance, _)| *distance <= 3);
+            let mut known: Vec<&str> = self.tree.files.files().filter(|file| file.ends_with(".py")).collect();
+            known.sort_unstable();
             findings.push(Finding::new(
                 &JOB_FILE_MISSING,
                 self.shown,
                 self.place_in(command, &script),
                 format!("the command starts `{script}`, which is not in {folder}`{}`", self.tree.name),
-                near.map_or_else(
+                near_miss(&path, known).map_or_else(
                     || "correct the name, or add the script; git must not ignore it".to_owned(),
-                    |(_, near)| format!("did you mean `{near}`?"),
+                    |near| format!("did you mean `{near}`?"),
                 ),
             ));
         }
     }
 
-    /// `${{inputs.x}}` that no input defines.
-    fn uses(&self, value: &Value, values: &[Value], findings: &mut Vec<Finding>) {
-        for (expression, kind, name) in expressions(&value.text) {
-            let defined = |other: &&Value| other.path.len() > 1 && other.path[0] == kind;
-            if values.iter().filter(defined).any(|other| other.path[1] == name) {
+    /// `${{inputs.x}}` that no input defines, wherever it stands.
+    fn uses(&self, root: &Node, node: &Node, findings: &mut Vec<Finding>) {
+        let value = match &node.value {
+            Value::Text(value) => value,
+            Value::Map(pairs) => {
+                pairs.iter().for_each(|(_, value)| self.uses(root, value, findings));
+                return;
+            }
+            Value::List(items) => {
+                items.iter().for_each(|item| self.uses(root, item, findings));
+                return;
+            }
+            _ => return,
+        };
+        for reference in references::find(value) {
+            let (table, name) = match &reference.to {
+                To::Input(name) => ("inputs", name),
+                To::Output(name) => ("outputs", name),
+                To::Other(_) => continue,
+            };
+            // `${{inputs.x.path}}` is a part of `x`.
+            let name = name.split('.').next().unwrap_or(name);
+            let defined = names(root, table);
+            if defined.contains(&name) {
                 continue;
             }
-            let mut names: Vec<&str> =
-                values.iter().filter(defined).map(|other| other.path[1].as_str()).collect();
-            names.dedup();
-            let near = names
-                .iter()
-                .map(|other| (strsim::damerau_levenshtein(other, name), other))
-                .min()
-                .filter(|(distance, _)| *distance <= 2);
-            let hint = match near {
-                Some((_, near)) => format!("did you mean `{near}`?"),
-                None => format!("define `{name}` under `{kind}:`"),
-            };
+            let expression = &value[reference.range];
             findings.push(Finding::new(
                 &JOB_INPUT_UNDEFINED,
                 self.shown,
-                self.place_in(value, expression),
+                self.place_in(node, expression),
                 format!("`{expression}` is not defined"),
-                hint,
+                near_miss(name, defined).map_or_else(
+                    || format!("define `{name}` under `{table}:`"),
+                    |near| format!("did you mean `{near}`?"),
+                ),
             ));
         }
     }
 
     /// Where a part of a value stands; the value may go over several lines.
-    fn place_in(&self, value: &Value, part: &str) -> (u32, u32) {
+    fn place_in(&self, node: &Node, part: &str) -> (u32, u32) {
+        let Position { line, column } = node.position;
         (1..)
             .zip(self.text.lines())
-            .skip(value.line.saturating_sub(1) as usize)
+            .skip(line.saturating_sub(1))
+            .take((node.last_line + 1).saturating_sub(line))
             .find_map(|(line, text)| {
                 let index = text.find(part)?;
-                Some((line, u32::try_from(text[..index].chars().count() + 1).unwrap_or(1)))
+                Some((line, number(text[..index].chars().count() + 1)))
             })
-            .unwrap_or((value.line, value.column))
+            .unwrap_or((number(line), number(column)))
     }
 }
 
@@ -234,25 +264,6 @@ fn is_python(word: &str) -> bool {
     word.strip_prefix("python").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
 }
 
-/// `${{inputs.x}}` and `${{outputs.x}}`: as written, `inputs` or `outputs`, and the name.
-fn expressions(text: &str) -> Vec<(&str, &str, &str)> {
-    let mut found = Vec::new();
-    let mut rest = text;
-    while let Some(start) = rest.find("${{") {
-        let Some(length) = rest[start..].find("}}") else { break };
-        let whole = &rest[start..start + length + 2];
-        let inner = whole[3..whole.len() - 2].trim();
-        for kind in ["inputs", "outputs"] {
-            if let Some(name) = inner.strip_prefix(kind).and_then(|name| name.strip_prefix('.')) {
-                let name = name.split('.').next().unwrap_or(name);
-                found.push((whole, kind, name));
-            }
-        }
-        rest = &rest[start + length + 2..];
-    }
-    found
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,13 +280,5 @@ mod tests {
         assert_eq!(seen("python ${{inputs.script}}.py"), "");
         assert_eq!(seen("python /opt/x.py"), "");
         assert_eq!(seen("echo 'no end"), "");
-    }
-
-    #[test]
-    fn expressions_are_taken_apart() {
-        assert_eq!(
-            expressions("a ${{inputs.x}} ${{ outputs.y.path }} ${{search_space.z}} ${{inputs.w"),
-            [("${{inputs.x}}", "inputs", "x"), ("${{ outputs.y.path }}", "outputs", "y")]
-        );
     }
 }

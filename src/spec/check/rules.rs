@@ -109,6 +109,14 @@ pub static JOB_INPUT_UNDEFINED: Rule = Rule {
     way_out: "Define it under `inputs:` or `outputs:`, or correct the name.",
 };
 
+pub static JOB_INVALID: Rule = Rule {
+    name: "job-invalid",
+    says: "A job file is not a command job as Azure ML has it: an unknown key, a value of the wrong kind, something \
+           required that is missing. Jobs of another `type` are not looked at.",
+    why: "the platform refuses such a file, or silently leaves out what it does not know",
+    way_out: "Mend it; what only other targets need stands in `scaf.toml`.",
+};
+
 pub static NOTEBOOK_OUTPUTS: Rule = Rule {
     name: "notebook-outputs",
     says: "A notebook in `notebooks/` or in an experiment has outputs or execution counts.",
@@ -152,7 +160,7 @@ pub static UNKNOWN_WAIVER: Rule = Rule {
 };
 
 /// Every rule, in the order of the reference.
-pub static RULES: [&Rule; 19] = [
+pub static RULES: [&Rule; 20] = [
     &LAYER_DATA_SCIENCE,
     &LAYER_SPECIFICATION,
     &EXPERIMENT_IMPORTS_EXPERIMENT,
@@ -169,6 +177,7 @@ pub static RULES: [&Rule; 19] = [
     &PLACEHOLDER,
     &JOB_FILE_MISSING,
     &JOB_INPUT_UNDEFINED,
+    &JOB_INVALID,
     &NOTEBOOK_OUTPUTS,
     &SYNTAX,
     &UNKNOWN_WAIVER,
