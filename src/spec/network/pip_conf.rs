@@ -144,7 +144,7 @@ fn is_of_use(key: &str, word: &str) -> bool {
     key != "find-links" || word.starts_with("http:") || word.starts_with("https:")
 }
 
-/// The same program for awk (POSIX; tried with mawk 1.3.4 and gawk 5.2).
+/// The same program for awk, in POSIX's language; seen with mawk 1.3.4.
 const AWK: &str = r#"
 function put(s, k, v) { if (!(s in n)) section[++sections] = s; if (!((s, k) in value)) key[s, ++n[s]] = k; value[s, k] = v }
 BEGIN { keys = " KEYS "; allowed = " SECTIONS " }
