@@ -37,7 +37,9 @@ impl Explain for JobsError {
         match self {
             Self::Journal(error) => error.hints(),
             Self::Target(error) => error.hints(),
-            Self::NoJob { run } => vec![format!("`scaf runs show {run}` shows a run; `scaf jobs` lists the jobs")],
+            Self::NoJob { run } => {
+                vec![format!("`scaf runs show {run}` shows a run; `scaf jobs` lists the jobs")]
+            }
             Self::Kind { .. } => Vec::new(),
         }
     }
@@ -97,7 +99,8 @@ pub fn state(job: &Handed, environment: &Environment, host: &str) -> State {
             }
             let alive = job.ticket.supervisor.as_ref().is_some_and(process::is_alive);
             // It may have ended between the two looks.
-            let outcome = if alive || outcome.is_some() { outcome } else { job.entry.outcome().ok().flatten() };
+            let outcome =
+                if alive || outcome.is_some() { outcome } else { job.entry.outcome().ok().flatten() };
             Answer::Folder { outcome, alive, begun: job.entry.folder.join("stdout.log").exists() }
         }
         Question::Command(argv) => match ask(&argv, environment) {
@@ -110,7 +113,9 @@ pub fn state(job: &Handed, environment: &Environment, host: &str) -> State {
 
 /// Runs a target's client for its answer.
 fn ask(argv: &[String], environment: &Environment) -> Result<Answer, String> {
-    let Some((program, arguments)) = argv.split_first() else { return Err("there is no question".to_owned()) };
+    let Some((program, arguments)) = argv.split_first() else {
+        return Err("there is no question".to_owned());
+    };
     let output = Command::new(program)
         .args(arguments)
         .env_clear()

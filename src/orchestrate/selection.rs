@@ -159,10 +159,8 @@ fn first(host: HostMay, needs: &Needs, environment: &Environment) -> Result<Sele
             continue;
         }
         seen.push(moby.address().clone());
-        if let Err(error) = refuse_remote(&moby) {
-            // Whoever points DOCKER_HOST elsewhere wants that engine, not quietly another.
-            return Err(error);
-        }
+        // Whoever points DOCKER_HOST elsewhere wants that engine, not quietly another.
+        refuse_remote(&moby)?;
         let image = moby.image(&needs.tag).map_err(SelectionError::Engine)?;
         let version = moby.greeting().server.clone();
         if let Some(image) = image {

@@ -125,7 +125,8 @@ pub fn run(folder: &Path, talk: &Path, environment: &Environment) -> Result<u8, 
 
 fn oversee(folder: &Path, environment: &Environment, reporter: &Talk) -> Result<u8, SupervisorError> {
     let mut own = ticket(folder)?.ok_or_else(|| SupervisorError::NoTicket { path: folder.join(TICKET) })?;
-    let record = Entry { experiment: String::new(), name: String::new(), folder: folder.to_owned() }.record()?;
+    let record =
+        Entry { experiment: String::new(), name: String::new(), folder: folder.to_owned() }.record()?;
     own.supervisor = Some(process::own());
     write_ticket(folder, &own)?;
     let world = World::new(reporter, environment, false);

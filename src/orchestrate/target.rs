@@ -200,10 +200,15 @@ pub fn accept(target: &dyn Target, handing: &Handing<'_>) -> Result<(), TargetEr
     let name = || handing.target.to_owned();
     match &handing.job.job {
         Job::Other { kind } if !offers.contains(&Offer::OtherTypes) => {
-            return Err(TargetError::OtherType { target: name(), file: handing.file.to_owned(), kind: kind.clone() });
+            return Err(TargetError::OtherType {
+                target: name(),
+                file: handing.file.to_owned(),
+                kind: kind.clone(),
+            });
         }
         Job::Command(job) if !offers.contains(&Offer::ManyMachines) => {
-            let machines = job.resources.instance_count.filter(|count| *count > 1).map(|count| format!("{count}"));
+            let machines =
+                job.resources.instance_count.filter(|count| *count > 1).map(|count| format!("{count}"));
             let processes = job.distribution.as_ref().and_then(|distribution| {
                 let many = distribution.processes.is_some_and(|count| count > 1);
                 many.then(|| format!("`distribution` of type {} with several processes", distribution.kind))

@@ -64,10 +64,12 @@ pub fn read(text: &str) -> Ancestor {
             "CODE_PATH" => made.code = Some(plain(value)).filter(|code| !code.is_empty()),
             "DOCKER_WORKDIR" if value.trim_end_matches('/') == WORKDIR => {}
             "DOCKER_WORKDIR" => {
-                made.notes.push(format!("DOCKER_WORKDIR is `{value}`; scaf lays every run out below `{WORKDIR}`"));
+                made.notes
+                    .push(format!("DOCKER_WORKDIR is `{value}`; scaf lays every run out below `{WORKDIR}`"));
             }
             "ISOLATED_RUNS_PATH" => {
-                made.notes.push(format!("ISOLATED_RUNS_PATH is `{value}`; scaf keeps runs and bundles in `runs/`"));
+                made.notes
+                    .push(format!("ISOLATED_RUNS_PATH is `{value}`; scaf keeps runs and bundles in `runs/`"));
             }
             "ACR_NAME" if Value::of(Some(value)) == Value::Unset => {}
             _ => made.notes.push(format!("{name} has no counterpart among scaf's settings")),

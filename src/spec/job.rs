@@ -118,10 +118,7 @@ pub enum JobEnvironment {
         conda: bool,
     },
     /// A folder with a Dockerfile, relative to the job file.
-    Build {
-        path: Option<String>,
-        dockerfile: Option<String>,
-    },
+    Build { path: Option<String>, dockerfile: Option<String> },
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]

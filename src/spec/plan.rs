@@ -92,6 +92,7 @@ pub struct Ready {
 }
 
 /// The few kinds of deed.
+#[allow(clippy::large_enum_variant, reason = "a plan has a few dozen steps")]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "do")]
 pub enum Action {

@@ -50,12 +50,19 @@ pub enum State {
     Running,
     Succeeded,
     /// The status is known where it ran here.
-    Failed { status: Option<u8>, reason: Option<String> },
+    Failed {
+        status: Option<u8>,
+        reason: Option<String>,
+    },
     Cancelled,
     /// Nobody sees to it any more, and nobody wrote how it ended.
-    Lost { reason: String },
+    Lost {
+        reason: String,
+    },
     /// It cannot be said from here.
-    Unknown { reason: String },
+    Unknown {
+        reason: String,
+    },
 }
 
 impl State {

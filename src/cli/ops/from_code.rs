@@ -36,10 +36,10 @@ pub fn replace(from: &Path, files: &mut Vec<File>) -> Result<Vec<String>, Failur
     });
     for file in files.iter_mut() {
         if file.path == "environment/requirements.txt" {
-            file.text = "# One exact version a line, such as numpy==2.3.4\n".to_owned();
+            "# One exact version a line, such as numpy==2.3.4\n".clone_into(&mut file.text);
         }
         if file.path == "job.yaml" {
-            file.text = JOB.to_owned();
+            JOB.clone_into(&mut file.text);
         }
     }
     let add = |path: &str, text: String| File { path: path.to_owned(), text, executable: false };

@@ -231,11 +231,7 @@ pub fn finish_with(
     world.kill_on_three_interrupts = kill_on_three_interrupts;
     world.signals.replace(signals);
     world.watched_gpus.clone_from(&gpus.watched);
-    let outcome = perform::perform(&folder, &record, &world);
-    let outcome = match outcome {
-        Ok(outcome) => outcome,
-        Err(error) => return Err(error.into()),
-    };
+    let outcome = perform::perform(&folder, &record, &world)?;
     conclude(context, project, &record, &folder, &outcome)?;
     Ok(outcome.status)
 }

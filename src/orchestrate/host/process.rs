@@ -30,7 +30,8 @@ fn started(pid: u32) -> Option<u64> {
 
 /// A word that is another one after each start of the machine.
 fn boot() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map_or_else(|_| String::new(), |id| id.trim().to_owned())
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map_or_else(|_| String::new(), |id| id.trim().to_owned())
 }
 
 #[cfg(test)]
@@ -39,7 +40,8 @@ mod tests {
 
     #[test]
     fn a_process_is_alive_until_it_ends_and_its_number_is_not_enough() {
-        let mut child = std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child =
+            std::process::Command::new("cat").stdin(std::process::Stdio::piped()).spawn().unwrap();
         let process = identify(child.id()).unwrap();
         assert!(is_alive(&process));
         assert!(!is_alive(&Supervisor { started: process.started + 1, ..process.clone() }));

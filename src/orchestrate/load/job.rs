@@ -126,7 +126,10 @@ pub fn locate(job: &CommandJob, base: &Path, data: &Path) -> BTreeMap<String, Lo
     job.inputs
         .iter()
         .filter_map(|(name, input)| match &input.value {
-            InputValue::Data(of) => Some((name.clone(), of.path.as_deref().map_or(Located::Unsaid, |path| find_data(path, base, data)))),
+            InputValue::Data(of) => Some((
+                name.clone(),
+                of.path.as_deref().map_or(Located::Unsaid, |path| find_data(path, base, data)),
+            )),
             InputValue::Literal(_) => None,
         })
         .collect()
@@ -154,12 +157,16 @@ fn find_data(path: &str, base: &Path, data: &Path) -> Located {
     }
     // azureml:NAME:VERSION, azureml:NAME@LABEL; the last part of azureml://datastores/D/paths/A/B.
     let name = match path.strip_prefix("azureml:") {
-        Some(rest) if rest.starts_with("//") || rest.starts_with('/') => rest.trim_end_matches('/').rsplit('/').next(),
+        Some(rest) if rest.starts_with("//") || rest.starts_with('/') => {
+            rest.trim_end_matches('/').rsplit('/').next()
+        }
         Some(rest) => rest.split([':', '@']).next(),
         None => return Located::Elsewhere,
     };
     match name {
-        Some(name) if !name.is_empty() && name != ".." && !name.contains(['<', '>']) => look(&[data.join(name)]),
+        Some(name) if !name.is_empty() && name != ".." && !name.contains(['<', '>']) => {
+            look(&[data.join(name)])
+        }
         _ => Located::Elsewhere,
     }
 }
@@ -225,7 +232,9 @@ mod tests {
         assert_eq!(of("azureml:mnist@latest"), Located::Folder(real.join("data/mnist")));
         assert_eq!(of("azureml://datastores/d/paths/x/y/"), Located::Folder(real.join("data/y")));
         assert_eq!(of("azureml:other:1"), Located::Missing { looked: vec![data.join("other")] });
-        for elsewhere in ["https://example.com/a.csv", "wasbs://c@a/x", "azureml:..:1", "azureml:<data>:<version>"] {
+        for elsewhere in
+            ["https://example.com/a.csv", "wasbs://c@a/x", "azureml:..:1", "azureml:<data>:<version>"]
+        {
             assert_eq!(of(elsewhere), Located::Elsewhere, "{elsewhere}");
         }
     }

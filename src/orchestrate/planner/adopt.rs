@@ -21,7 +21,8 @@ pub struct Facts<'a> {
 
 pub fn plan(facts: &Facts<'_>) -> Plan {
     let Facts { root, name, ancestor, gitignore, scafignore } = facts;
-    let mut plan = Plan::new(format!("scaf init {}: take over a project of the ancestor template", root.display()));
+    let mut plan =
+        Plan::new(format!("scaf init {}: take over a project of the ancestor template", root.display()));
     let why = format!("take over the project `{name}`");
     plan.step(why.clone(), write(root, SETTINGS, settings(name, ancestor), IfThere::Keep));
     plan.step(why.clone(), write(root, IGNORE, (*scafignore).to_owned(), IfThere::Keep));
@@ -52,7 +53,9 @@ fn settings(name: &str, ancestor: &Ancestor) -> String {
     if let Some(code) = ancestor.code.as_deref().filter(|code| *code != "src") {
         let _ = writeln!(text, "code = {}", quoted(code));
     }
-    text.push_str("\n[data]\n# The ancestor's runs could write into data/; new projects say \"ro\".\nmode = \"rw\"\n");
+    text.push_str(
+        "\n[data]\n# The ancestor's runs could write into data/; new projects say \"ro\".\nmode = \"rw\"\n",
+    );
     let pairs = [("resource_group", &ancestor.resource_group), ("workspace", &ancestor.workspace)];
     if pairs.iter().any(|(_, value)| value.set().is_some()) {
         text.push_str("\n[targets.azureml]\n");
@@ -122,7 +125,8 @@ mod tests {
 
     #[test]
     fn placeholders_are_not_taken_over() {
-        let plan = of("WORKSPACE=<azure-ml-workspace-name>\nRESOURCE_GROUP=<azure-ml-resource-group>\n", None);
+        let plan =
+            of("WORKSPACE=<azure-ml-workspace-name>\nRESOURCE_GROUP=<azure-ml-resource-group>\n", None);
         let Action::WriteFile { content, .. } = &plan.steps[0].action else { panic!() };
         assert!(!content.contains('<'), "{content}");
         // What is written can be read.

@@ -17,7 +17,9 @@ pub enum Located {
     File(PathBuf),
     Folder(PathBuf),
     /// Nowhere that was looked.
-    Missing { looked: Vec<PathBuf> },
+    Missing {
+        looked: Vec<PathBuf>,
+    },
     /// Only the cloud knows it, and it has no name that a folder could have.
     Elsewhere,
     /// The job does not say.
@@ -87,10 +89,16 @@ pub fn plan(request: &Request<'_>) -> Result<LocalJob, LocalJobError> {
                 let target = format!("{root}/inputs/{name}");
                 match located.get(name).unwrap_or(&Located::Unsaid) {
                     Located::Folder(path) => {
-                        made.mounts.push(Mount { source: path.clone(), target: target.clone(), access: Access::ReadOnly });
+                        made.mounts.push(Mount {
+                            source: path.clone(),
+                            target: target.clone(),
+                            access: Access::ReadOnly,
+                        });
                         inputs.insert(name, target);
                     }
-                    Located::File(path) => inputs.insert(name, mount_file(&mut made, name, path, &target, folder, *container)).map_or((), drop),
+                    Located::File(path) => inputs
+                        .insert(name, mount_file(&mut made, name, path, &target, folder, *container))
+                        .map_or((), drop),
                     other => problems.push(problem(file, name, input, data, other)),
                 }
             }
@@ -104,7 +112,8 @@ pub fn plan(request: &Request<'_>) -> Result<LocalJob, LocalJobError> {
             step(&mut made, Action::MakeDirectory { path: folder.join("outputs").join(name) });
         }
         if let Some(path) = &output.path {
-            made.notes.push(format!("output `{name}` stays in the run's outputs/ and does not go to `{path}`"));
+            made.notes
+                .push(format!("output `{name}` stays in the run's outputs/ and does not go to `{path}`"));
         }
     }
     let value = |to: &To| match to {
@@ -130,7 +139,8 @@ pub fn plan(request: &Request<'_>) -> Result<LocalJob, LocalJobError> {
         made.notes.push(format!("`limits.timeout` of {seconds} s is not kept on this machine"));
     }
     if let JobEnvironment::Named(name) = &job.environment {
-        made.notes.push(format!("`{name}` is known to Azure ML alone; the experiment's own environment/ is taken"));
+        made.notes
+            .push(format!("`{name}` is known to Azure ML alone; the experiment's own environment/ is taken"));
     }
     Ok(made)
 }
@@ -185,7 +195,13 @@ fn problem(file: &str, name: &str, input: &Input, data: &Data, located: &Located
         }
         (Some(path), _) => (format!("input `{name}` is `{path}`"), format!("say where it is: {set}")),
     };
-    Problem { file: file.to_owned(), position: input.position, source: input.source.clone(), what, hint: Some(hint) }
+    Problem {
+        file: file.to_owned(),
+        position: input.position,
+        source: input.source.clone(),
+        what,
+        hint: Some(hint),
+    }
 }
 
 fn unfilled(job: &CommandJob, file: &str, reference: &Reference) -> Problem {
@@ -198,7 +214,9 @@ fn unfilled(job: &CommandJob, file: &str, reference: &Reference) -> Problem {
         .map(|known| known.position)
         .unwrap_or_default();
     let what = match &reference.to {
-        To::Other(name) if name.starts_with("search_space") => format!("`{text}` is filled in by a sweep, and this is none"),
+        To::Other(name) if name.starts_with("search_space") => {
+            format!("`{text}` is filled in by a sweep, and this is none")
+        }
         _ => format!("`{text}` stands for nothing here"),
     };
     Problem { file: file.to_owned(), position, source: String::new(), what, hint: None }
@@ -238,7 +256,11 @@ outputs:
         ])
     }
 
-    fn of(job: &CommandJob, located: &BTreeMap<String, Located>, container: bool) -> Result<LocalJob, LocalJobError> {
+    fn of(
+        job: &CommandJob,
+        located: &BTreeMap<String, Located>,
+        container: bool,
+    ) -> Result<LocalJob, LocalJobError> {
         let root = if container { "/mnt" } else { "/p/runs/e/r/mnt" };
         plan(&Request { job, file: "job.yaml", located, root, folder: Path::new("/p/runs/e/r"), container })
     }
@@ -286,7 +308,10 @@ outputs:
     fn a_sweep_s_words_and_conda_are_refused() {
         let sweep = job("command: t ${{search_space.lr}}\nenvironment: azureml:x:1\n");
         let error = of(&sweep, &BTreeMap::new(), true).unwrap_err();
-        assert!(error.to_string().contains("job.yaml:1:12: `${{search_space.lr}}` is filled in by a sweep"), "{error}");
+        assert!(
+            error.to_string().contains("job.yaml:1:12: `${{search_space.lr}}` is filled in by a sweep"),
+            "{error}"
+        );
         let conda = job("command: t\nenvironment: {image: x, conda_file: {dependencies: []}}\n");
         assert_eq!(of(&conda, &BTreeMap::new(), true), Err(LocalJobError::Conda { image: "x".into() }));
     }

@@ -51,7 +51,11 @@ fn place<'a>(handing: &Handing<'a>) -> Result<Place<'a>, TargetError> {
             Some(value) if !placeholders::find(value).is_empty() => Err(TargetError::Placeholder {
                 key: key.clone(),
                 value: value.clone(),
-                origin: handing.origins.get(key.as_str()).cloned().unwrap_or_else(|| "the settings".to_owned()),
+                origin: handing
+                    .origins
+                    .get(key.as_str())
+                    .cloned()
+                    .unwrap_or_else(|| "the settings".to_owned()),
             }),
             Some(value) => Ok(value.as_str()),
         }
@@ -174,7 +178,8 @@ fn state(_: &Ticket, answer: &Answer) -> State {
         "Running" | "Finalizing" | "CancelRequested" | "Paused" => State::Running,
         "Completed" => State::Succeeded,
         "Failed" | "NotResponding" => {
-            let reason = job.as_ref().and_then(|job| job.pointer("/error/message")?.as_str()).map(str::to_owned);
+            let reason =
+                job.as_ref().and_then(|job| job.pointer("/error/message")?.as_str()).map(str::to_owned);
             State::Failed { status: None, reason }
         }
         "Canceled" => State::Cancelled,
@@ -209,7 +214,10 @@ mod tests {
             origins: &BTreeMap::from([("targets.cloud.workspace".to_owned(), "scaf.toml:3".to_owned())]),
             job: &job,
             file: "job.yaml",
-            overrides: &[("inputs.epochs".to_owned(), "8".to_owned()), ("display_name".to_owned(), "a b".to_owned())],
+            overrides: &[
+                ("inputs.epochs".to_owned(), "8".to_owned()),
+                ("display_name".to_owned(), "a b".to_owned()),
+            ],
             extra: &["--web".to_owned()],
             folder: Path::new("/p/runs/e/r"),
             bundle: Path::new("/p/runs/e/r/code"),
@@ -261,7 +269,8 @@ mod tests {
 
     #[test]
     fn the_ticket_is_what_the_client_said() {
-        let said = r#"{"name": "plum_tree_1", "services": {"Studio": {"endpoint": "https://ml.azure.com/runs/x"}}}"#;
+        let said =
+            r#"{"name": "plum_tree_1", "services": {"Studio": {"endpoint": "https://ml.azure.com/runs/x"}}}"#;
         let mut made = ticket();
         with(&settings(), JOB, |handing| AzureMl.ticket(handing, said, &mut made));
         assert_eq!(made.id.as_deref(), Some("plum_tree_1"));

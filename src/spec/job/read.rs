@@ -192,7 +192,8 @@ fn input(text: &Text<'_>, node: &Node) -> Input {
         }),
         scalar => InputValue::Literal(literal(&scalar.value).unwrap_or_default()),
     };
-    let source = if node.position.line == 0 { String::new() } else { text.line(node.position.line).to_owned() };
+    let source =
+        if node.position.line == 0 { String::new() } else { text.line(node.position.line).to_owned() };
     Input { position: node.position, source, value }
 }
 
@@ -206,9 +207,10 @@ fn environment(node: Option<&Node>) -> JobEnvironment {
             path: text_of(build, "path"),
             dockerfile: text_of(build, "dockerfile_path"),
         },
-        (image, None) => {
-            JobEnvironment::Image { image: image.unwrap_or_default(), conda: node.get("conda_file").is_some() }
-        }
+        (image, None) => JobEnvironment::Image {
+            image: image.unwrap_or_default(),
+            conda: node.get("conda_file").is_some(),
+        },
     }
 }
 
