@@ -363,3 +363,19 @@ fn run_in_a_process_of_its_own() {
     let end = moby.run(&it, io, &mut |_| {}).unwrap();
     println!("STATUS {}", end.status);
 }
+
+#[test]
+fn described_devices_are_given() {
+    let Some(moby) = docker() else { return };
+    let device = "nvidia.com/gpu=0".to_owned();
+    let mut it = probe(&["stat", "/dev/nvidia0"]);
+    it.cdi_devices = vec![device.clone()];
+    let ran = run(&moby, &it);
+    if moby.facts().unwrap().cdi_devices.contains(&device) {
+        assert_eq!(ran.status(), 0, "{}", ran.stderr);
+        assert!(ran.stdout.contains("other /dev/nvidia0"), "{}", ran.stdout);
+    } else {
+        let error = ran.end.unwrap_err();
+        assert!(matches!(error, RunError::NoGpu { .. }), "{error}");
+    }
+}

@@ -262,7 +262,7 @@ fn sorted(list: &[Value]) -> Vec<String> {
     list
 }
 
-/// Lists that come out of a map: the client's limits; the engine's variables as soon as one is taken out.
+/// Lists that come out of a map: the client's limits; the engine's mounts, and its variables as soon as one is taken out.
 fn in_no_order(path: &str) -> bool {
-    matches!(path, "HostConfig.Ulimits" | "Config.Env")
+    matches!(path, "HostConfig.Ulimits" | "Config.Env" | "Mounts")
 }
