@@ -1,6 +1,7 @@
 //! What can be typed. Only the grammar: nothing here looks at a disk.
 
 mod dependency;
+mod care;
 mod project;
 mod run;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use dependency::*;
+pub use care::*;
 pub use project::*;
 pub use run::*;
 
@@ -108,6 +110,12 @@ pub enum Command {
     Runs(RunsArgs),
     /// Look for what a reviewer would ask: layers, links, job files, notebooks
     Check(CheckArgs),
+    /// What scaf has running, or left
+    Ps(PsArgs),
+    /// Stop runs: ask, wait, kill
+    Stop(StopArgs),
+    /// Reclaim space: show what can go, with sizes, and remove it
+    Gc(GcArgs),
     /// Print the completion script of a shell
     Completions(CompletionsArgs),
     /// Print a manual page

@@ -2,6 +2,7 @@
 
 pub mod files;
 pub mod process;
+pub mod stop;
 pub mod venv;
 
 use std::cell::RefCell;
@@ -19,6 +20,7 @@ use super::engine::moby::run::{RunError, RunIo, SignalSource};
 use super::engine::moby::surroundings::Surroundings;
 use super::gpus::Watched;
 use super::host::gpu::Sampler;
+use super::journal;
 use super::reporter::{Event, Reporter};
 use super::supervisor;
 use crate::spec::container::{Container, EnvValue};
@@ -41,6 +43,8 @@ pub struct World<'a> {
     pub watched_gpus: Option<Watched>,
     /// Where the run's signals come from; a watcher feeds its own.
     pub signals: RefCell<Option<SignalSource>>,
+    /// The folder of the run that this is.
+    pub run_folder: RefCell<Option<PathBuf>>,
     /// Random words made for this execution, by name.
     secrets: RefCell<BTreeMap<String, String>>,
 }
@@ -81,6 +85,8 @@ pub enum ExecuteError {
     Process(#[from] process::ProcessError),
     #[error(transparent)]
     Venv(#[from] venv::VenvError),
+    #[error(transparent)]
+    Stop(#[from] stop::StopError),
     #[error("cannot open the log `{path}`")]
     Log { path: PathBuf, source: io::Error },
     #[error("the variable `{name}` is to be passed on, and is not set")]
@@ -100,6 +106,7 @@ impl Explain for ExecuteError {
             Self::Run(error) => error.fault(),
             Self::Process(error) => error.fault(),
             Self::Venv(error) => error.fault(),
+            Self::Stop(error) => error.fault(),
             Self::Supervisor(error) => error.fault(),
             Self::Log { .. } | Self::Random { .. } => Fault::World,
             Self::Unset { .. } => Fault::User,
@@ -114,6 +121,7 @@ impl Explain for ExecuteError {
             Self::Run(error) => error.hints(),
             Self::Process(error) => error.hints(),
             Self::Venv(error) => error.hints(),
+            Self::Stop(error) => error.hints(),
             Self::Supervisor(error) => error.hints(),
             Self::Log { .. } | Self::Random { .. } => Vec::new(),
             Self::Unset { name } => vec![format!("export {name}=…, or leave it out")],
@@ -131,6 +139,7 @@ impl<'a> World<'a> {
             watched_gpus: None,
             engines: RefCell::new(BTreeMap::new()),
             signals: RefCell::new(None),
+            run_folder: RefCell::new(None),
             secrets: RefCell::new(BTreeMap::new()),
         }
     }
@@ -272,6 +281,14 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
                     stdout_log: logs.as_ref().map(|logs| logs.stdout.as_path()),
                     stderr_log: logs.as_ref().and_then(|logs| logs.stderr.as_deref()),
                     child_to_stderr: world.child_to_stderr,
+                    on_started: &|id| {
+                        if let Some(folder) = world.run_folder.borrow().as_deref() {
+                            // `ps` would not know the process; the run is none the worse for it.
+                            if let Err(error) = journal::started(folder, id) {
+                                world.reporter.tell(Event::Detail(&error.to_string()));
+                            }
+                        }
+                    },
                 },
                 world.signals.borrow_mut().take(),
             );
@@ -289,6 +306,16 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
         Action::Detach { plan: _, folder, talk } => {
             supervisor::start(folder, talk, world.environment).map_err(Box::new)?;
         }
+        Action::StopContainer { engine, container, grace } => {
+            world.with_moby(*engine, |moby| Ok(moby.stop(container, *grace)?))?;
+        }
+        Action::RemoveContainer { engine, container } => {
+            world.with_moby(*engine, |moby| Ok(moby.remove(container, true)?))?;
+        }
+        Action::RemoveImage { engine, image } => {
+            world.with_moby(*engine, |moby| Ok(moby.remove_image(image, false)?))?;
+        }
+        Action::StopProcess { process, group, grace } => stop::process(process, *group, *grace)?,
         Action::Tidy { scratch, copy, bundle } => {
             let left = files::tidy(scratch, copy.as_deref(), bundle.as_deref())?;
             ended.left.extend(left);

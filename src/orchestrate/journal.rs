@@ -3,14 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use crate::orchestrate::execute::files::{self, FileError};
+use crate::orchestrate::host::process;
 use crate::project::layout::Layout;
 use crate::project::name::ExperimentName;
+use crate::spec::env_vars::Environment;
 use crate::spec::hint::Explain;
 use crate::spec::plan::IfThere;
-use crate::spec::record::{Outcome, Record};
+use crate::spec::record::{Live, Outcome, Record};
+use crate::spec::ticket::Supervisor;
 
 /// File with what will be done and what it takes to do it again.
 pub const PLAN: &str = "plan.json";
+/// File that tells who works on it, as long as somebody does.
+pub const LIVE: &str = "live.json";
 /// File with how it ended.
 pub const OUTCOME: &str = "outcome.json";
 
@@ -88,6 +93,48 @@ pub fn open(folder: &Path, record: &Record) -> Result<(), JournalError> {
     write(&folder.join(PLAN), record)
 }
 
+/// Says that this scaf works on the run, and, once there is one, with which process. In `known`, a folder
+/// of the user's, a link leads to the run, so that `ps --all` finds it.
+pub fn working(folder: &Path, known: Option<&Path>) -> Result<(), JournalError> {
+    write(&folder.join(LIVE), &live(None))?;
+    if let Some(known) = known {
+        files::symlink(&known.join(link_name(folder)), folder)?;
+    }
+    Ok(())
+}
+
+/// The run is this process of this machine.
+pub fn started(folder: &Path, id: u32) -> Result<(), JournalError> {
+    write(&folder.join(LIVE), &live(process::identify(id)))
+}
+
+/// Nobody works on it any more.
+pub fn idle(folder: &Path, known: Option<&Path>) -> Result<(), JournalError> {
+    files::remove(&folder.join(LIVE))?;
+    if let Some(known) = known {
+        files::remove(&known.join(link_name(folder)))?;
+    }
+    Ok(())
+}
+
+fn live(child: Option<Supervisor>) -> Live {
+    Live { host: machine(), scaf: process::own(), child }
+}
+
+/// This machine's name: folders may be shared with others.
+pub fn machine() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn link_name(folder: &Path) -> String {
+    blake3::hash(folder.as_os_str().as_encoded_bytes()).to_hex()[..24].to_owned()
+}
+
+/// Where the links to the runs that are worked on are.
+pub fn known_runs(environment: &Environment) -> Option<PathBuf> {
+    environment.state_dir().map(|state| state.join("runs"))
+}
+
 /// Writes `outcome.json`.
 pub fn close(folder: &Path, outcome: &Outcome) -> Result<(), JournalError> {
     write(&folder.join(OUTCOME), outcome)
@@ -123,6 +170,11 @@ impl Entry {
     /// `None` while it runs, or when scaf was killed outright.
     pub fn outcome(&self) -> Result<Option<Outcome>, JournalError> {
         read(&self.folder.join(OUTCOME))
+    }
+
+    /// Who works on it; `None` when nobody said so.
+    pub fn live(&self) -> Result<Option<Live>, JournalError> {
+        read(&self.folder.join(LIVE))
     }
 
     /// `brave_otter` of `20261122-155001_brave_otter`.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::execute::{self, Ended, ExecuteError, World, files};
 use super::host::{clock, git};
 use super::journal::{self, JournalError};
+use super::reporter::Event;
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::plan::{IfThere, Plan};
 use crate::spec::record::{self, Outcome, Record};
@@ -64,8 +65,15 @@ pub fn perform(folder: &Path, record: &Record, world: &World<'_>) -> Result<Outc
 
 /// The part after `plan.json` stands.
 pub fn conclude(folder: &Path, plan: &Plan, world: &World<'_>) -> Result<Outcome, PerformError> {
+    // That a run cannot be found by `ps` is no reason not to run it.
+    let known = journal::known_runs(world.environment);
+    if let Err(error) = journal::working(folder, known.as_deref()) {
+        world.reporter.tell(Event::Detail(&error.to_string()));
+    }
+    world.run_folder.replace(Some(folder.to_owned()));
     let begun = clock::now();
     let result = execute::execute(plan, world);
+    world.run_folder.replace(None);
     let ended = clock::now();
     let mut outcome = Outcome {
         version: record::VERSION,
@@ -81,6 +89,9 @@ pub fn conclude(folder: &Path, plan: &Plan, world: &World<'_>) -> Result<Outcome
         }
     }
     journal::close(folder, &outcome)?;
+    if let Err(error) = journal::idle(folder, known.as_deref()) {
+        world.reporter.tell(Event::Detail(&error.to_string()));
+    }
     result?;
     Ok(outcome)
 }

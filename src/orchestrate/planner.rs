@@ -3,9 +3,11 @@
 pub mod adopt;
 pub mod build;
 pub mod dependency;
+pub mod gc;
 pub mod init;
 pub mod job;
 pub mod layer;
 pub mod new_exp;
 pub mod run;
+pub mod stop;
 pub mod venv;

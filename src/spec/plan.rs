@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::bundle::Manifest;
 use super::container::{Container, EnvValue};
 use super::image::ImageBuild;
+use super::ticket::Supervisor;
 
 /// Version of the stored form. It grows by one when a reader of the old form would misread the new.
 pub const VERSION: u32 = 1;
@@ -181,6 +182,30 @@ pub enum Action {
         plan: Box<Plan>,
         folder: PathBuf,
         talk: PathBuf,
+    },
+    /// Asks a container to end, and kills it after `grace` seconds. One that is gone is fine.
+    StopContainer {
+        engine: ContainerEngine,
+        container: String,
+        grace: u32,
+    },
+    /// With its anonymous volumes, running or not. One that is gone is fine.
+    RemoveContainer {
+        engine: ContainerEngine,
+        container: String,
+    },
+    /// Takes a name away, and the image with its last one. One that is gone is fine; one that is in use
+    /// is refused.
+    RemoveImage {
+        engine: ContainerEngine,
+        image: String,
+    },
+    /// Asks a process, or the whole group that it leads, to end, and kills it after `grace` seconds. One
+    /// that is gone is fine.
+    StopProcess {
+        process: Supervisor,
+        group: bool,
+        grace: u32,
     },
     /// Takes the unchanged copies of bundled files and empty folders out of a run's scratch folder,
     /// and says what the run left there.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
 use super::run::Intent;
+use super::ticket::Supervisor;
 
 /// Version of both files' form.
 pub const VERSION: u32 = 1;
@@ -62,6 +63,16 @@ pub struct Host {
     pub arch: String,
     pub cpus: usize,
     pub user: String,
+}
+
+/// Who works on a run. The file stands in the run's folder as long as there is no outcome.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// Name of the machine, which folders may be shared with others.
+    pub host: String,
+    pub scaf: Supervisor,
+    /// The run itself, leader of its process group, where it is a process of this machine.
+    pub child: Option<Supervisor>,
 }
 
 /// How it ended.

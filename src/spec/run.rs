@@ -11,6 +11,12 @@ use super::container::{Device, EnvValue, Port, Ulimit};
 use super::gpu::GpuRequest;
 use super::mount::Mount;
 
+/// Labels of a run's container: by these `ps`, `stop` and `gc` find what is ours.
+pub const LABEL_ROOT: &str = "scaf.root";
+pub const LABEL_RUN: &str = "scaf.run";
+pub const LABEL_EXPERIMENT: &str = "scaf.experiment";
+pub const LABEL_INTENT: &str = "scaf.intent";
+
 /// What a run is for. One operation, five intents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

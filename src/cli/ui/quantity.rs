@@ -23,3 +23,13 @@ pub fn seconds(seconds: f64) -> String {
         _ => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
     }
 }
+
+/// How long ago, in one unit: `12 s`, `5 min`, `3 h`, `2 days`.
+pub fn rough(seconds: i64) -> String {
+    match seconds {
+        ..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}

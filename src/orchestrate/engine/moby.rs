@@ -5,7 +5,7 @@
 
 pub mod address;
 pub mod build;
-mod containers;
+pub mod containers;
 mod create;
 pub mod error;
 pub mod facts;

@@ -135,6 +135,8 @@ pub struct Request<'a> {
     pub stdout_log: Option<&'a Path>,
     pub stderr_log: Option<&'a Path>,
     pub child_to_stderr: bool,
+    /// Told the process's number once there is one.
+    pub on_started: &'a dyn Fn(u32),
 }
 
 /// How a run ended.
@@ -174,6 +176,9 @@ pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, 
         let started = SystemTime::now();
         let mut child =
             command.spawn().map_err(|source| ProcessError::Start { program: program.clone(), source })?;
+        if let Some(id) = child.id() {
+            (request.on_started)(id);
+        }
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let mut stdout = child.stdout.take();
         let mut stderr = child.stderr.take();

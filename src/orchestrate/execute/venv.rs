@@ -49,6 +49,11 @@ pub fn make(
 ) -> Result<(), VenvError> {
     let marker = venv.join(VENV_COMPLETE);
     if marker.exists() {
+        // `gc` takes away what was not used for long; that the time cannot be set is no harm.
+        let _ = File::options()
+            .write(true)
+            .open(&marker)
+            .and_then(|file| file.set_modified(std::time::SystemTime::now()));
         return Ok(());
     }
     if let Some(parent) = venv.parent() {

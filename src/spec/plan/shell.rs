@@ -8,6 +8,7 @@ use super::{Action, IfThere, Logs, NOISE, Plan, Ready, Step, When, docker_line};
 use crate::spec::bundle::Manifest;
 use crate::spec::container::EnvValue;
 use crate::spec::secret::{BuildSecret, SecretSource};
+use crate::spec::ticket::Supervisor;
 
 /// The whole plan, to be piped into `sh`.
 pub fn script(plan: &Plan) -> String {
@@ -143,8 +144,39 @@ fn lines(action: &Action) -> String {
             logged(&words, logs.as_ref(), ready.as_ref(), false)
         }
         Action::Detach { plan, folder, talk } => detach(plan, folder, talk),
+        Action::StopContainer { engine, container, grace } => {
+            where_there(engine.client(), "container", container, &format!("stop --time {grace}"))
+        }
+        Action::RemoveContainer { engine, container } => {
+            where_there(engine.client(), "container", container, "rm --force --volumes")
+        }
+        Action::RemoveImage { engine, image } => where_there(engine.client(), "image", image, "image rm"),
+        Action::StopProcess { process, group, grace } => stop_process(process, *group, *grace),
         Action::Tidy { scratch, copy, bundle } => tidy(scratch, copy.as_deref(), bundle.as_deref()),
     }
+}
+
+/// A deed on something of an engine's, where it is there.
+fn where_there(client: &str, kind: &str, name: &str, deed: &str) -> String {
+    let name = word(name);
+    format!("if {client} {kind} inspect {name} >/dev/null 2>&1; then {client} {deed} {name} >&2; fi\n")
+}
+
+/// A process that is gone, or whose number is another's by now, is left alone.
+fn stop_process(process: &Supervisor, group: bool, grace: u32) -> String {
+    // A process that has ended and was not waited for is gone, too: state Z. The name before it, in
+    // parentheses, may hold anything.
+    let Supervisor { pid: id, started, boot: _ } = process;
+    let lives = format!(
+        "[ \"$(sed -n 's/.*) //; /^[^ZX]/p' /proc/{id}/stat 2>/dev/null | cut -d' ' -f20)\" = {started} ]"
+    );
+    let target = if group { format!("-- -{id}") } else { id.to_string() };
+    format!(
+        "if {lives}; then\nkill -s TERM {target} || :\nleft={}\n\
+         while {lives} && [ $left -gt 0 ]; do sleep 0.1; left=$((left - 1)); done\n\
+         if {lives}; then kill -s KILL {target} || :; fi\nfi\n",
+        u64::from(grace) * 10
+    )
 }
 
 /// The file that says that a virtual environment is complete.

@@ -25,6 +25,8 @@ pub struct FoundContainer {
     /// Seconds since 1970.
     pub created: i64,
     pub command: String,
+    /// `127.0.0.1:8888->8888/tcp`, the published ones.
+    pub ports: Vec<String>,
 }
 
 impl FoundContainer {
@@ -57,6 +59,7 @@ impl Moby {
             labels: one.labels.unwrap_or_default().into_iter().collect(),
             created: one.created.unwrap_or_default(),
             command: one.command.unwrap_or_default(),
+            ports: one.ports.unwrap_or_default().iter().filter_map(published).collect(),
         });
         Ok(found.collect())
     }
@@ -143,6 +146,14 @@ impl Moby {
             Err(error) => Err(error),
         }
     }
+}
+
+fn published(port: &bollard::models::PortSummary) -> Option<String> {
+    let outside = port.public_port?;
+    let ip = port.ip.as_deref().filter(|ip| !ip.is_empty()).unwrap_or("0.0.0.0");
+    let ip = if ip.contains(':') { format!("[{ip}]") } else { ip.to_owned() };
+    let kind = port.typ.map(|kind| format!("/{kind}")).unwrap_or_default();
+    Some(format!("{ip}:{outside}->{}{kind}", port.private_port))
 }
 
 /// A word within a path or a query.

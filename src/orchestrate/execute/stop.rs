@@ -1,0 +1,76 @@
+//! Ends a process that an earlier scaf started.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal};
+
+use crate::orchestrate::host::process::is_alive;
+use crate::spec::hint::{Explain, Fault};
+use crate::spec::ticket::Supervisor;
+
+/// How often it is looked whether it is gone.
+const LOOK: Duration = Duration::from_millis(50);
+/// What the kernel may take to end a process that cannot refuse.
+const KILLED: Duration = Duration::from_secs(5);
+
+#[derive(Debug, thiserror::Error)]
+pub enum StopError {
+    #[error("cannot stop the process {id}")]
+    Signal { id: u32, source: io::Error },
+    #[error("the process {id} was killed and is still there")]
+    Stays { id: u32 },
+}
+
+impl Explain for StopError {
+    fn fault(&self) -> Fault {
+        Fault::World
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Signal { .. } => vec!["it is another user's, perhaps: `sudo scaf stop …`".to_owned()],
+            Self::Stays { .. } => {
+                vec!["it waits for a disk or a device, and ends once that answers".to_owned()]
+            }
+        }
+    }
+}
+
+/// Asks, waits, kills.
+pub fn process(process: &Supervisor, group: bool, grace: u32) -> Result<(), StopError> {
+    if !is_alive(process) {
+        return Ok(());
+    }
+    signal(process, group, Signal::TERM)?;
+    if gone_within(process, Duration::from_secs(u64::from(grace))) {
+        return Ok(());
+    }
+    signal(process, group, Signal::KILL)?;
+    if gone_within(process, KILLED) { Ok(()) } else { Err(StopError::Stays { id: process.pid }) }
+}
+
+fn signal(process: &Supervisor, group: bool, signal: Signal) -> Result<(), StopError> {
+    let Some(id) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) else { return Ok(()) };
+    let sent = if group {
+        rustix::process::kill_process_group(id, signal)
+    } else {
+        rustix::process::kill_process(id, signal)
+    };
+    match sent {
+        Ok(()) | Err(Errno::SRCH) => Ok(()),
+        Err(error) => Err(StopError::Signal { id: process.pid, source: error.into() }),
+    }
+}
+
+fn gone_within(process: &Supervisor, limit: Duration) -> bool {
+    let end = Instant::now() + limit;
+    while is_alive(process) {
+        if Instant::now() >= end {
+            return false;
+        }
+        std::thread::sleep(LOOK);
+    }
+    true
+}

@@ -1,0 +1,222 @@
+//! What of a project takes room: looked at on the disk and asked of the engines.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::engine::moby::Moby;
+use super::execute::files::UNFINISHED;
+use super::journal;
+use super::planner::gc::{ContainerFacts, Facts, ImageFacts, RunFacts, Sized};
+use super::running::{self, Running, State};
+use super::state;
+use crate::project::experiment::Experiment;
+use crate::project::layout::Layout;
+use crate::spec::env_vars::Environment;
+use crate::spec::image_tag;
+use crate::spec::plan::Action;
+use crate::spec::plan::shell::VENV_COMPLETE;
+use crate::spec::settings::Settings;
+
+/// What was found, and what could not be looked at.
+pub struct Survey {
+    pub facts: Facts,
+    pub warnings: Vec<String>,
+    pub engines: Vec<Moby>,
+}
+
+/// Looks at everything that is this project's, and at scaf's own cache.
+pub fn survey(
+    layout: &Layout,
+    settings: &Settings,
+    experiments: &[Experiment],
+    environment: &Environment,
+) -> Result<Survey, journal::JournalError> {
+    let mut facts = Facts::default();
+    let mut warnings = Vec::new();
+    let found = running::survey(Some(layout), environment)?;
+    let everywhere = running::survey(None, environment)?;
+    facts.containers = left(&found.runs);
+    facts.venvs_in_use = found.runs.iter().chain(&everywhere.runs).filter_map(venv_of).collect();
+    runs(layout, &found.runs, &mut facts, &mut warnings)?;
+    facts.bundles = children(&layout.bundles_dir(), |name| !name.starts_with('.'));
+    for moby in &found.engines {
+        if let Err(error) = images(moby, settings, &mut facts.images) {
+            warnings.push(error.to_string());
+        }
+    }
+    for state in state::all(layout, settings, experiments, environment) {
+        let tag = if state.image == state::Image::Broken { None } else { state.tag };
+        facts.fresh.insert(state.experiment, tag);
+    }
+    if let Some(cache) = environment.cache_dir() {
+        let whole = |folder: &str| {
+            let mut found =
+                children(&cache.join(folder), |name| !name.contains('.') || name.starts_with("ruff-"));
+            found.retain(|one| one.path.is_dir());
+            for one in &mut found {
+                // The mark is touched at every use.
+                one.age = age(&one.path.join(VENV_COMPLETE)).unwrap_or(one.age);
+            }
+            found
+        };
+        facts.venvs = whole("venvs");
+        facts.tools = whole("tools");
+    }
+    let home = layout.runs_dir().join(".home");
+    if home.is_dir() {
+        facts.home = Some(measured(home));
+    }
+    facts.unfinished = unfinished(layout);
+    Ok(Survey { facts, warnings, engines: found.engines })
+}
+
+fn left(runs: &[Running]) -> Vec<ContainerFacts> {
+    let mut found = Vec::new();
+    for run in runs {
+        if let (State::Left { status }, Some(engine), Some(name)) =
+            (&run.state, run.container_engine, &run.container)
+        {
+            found.push(ContainerFacts { engine, name: name.clone(), status: status.clone() });
+        }
+    }
+    found
+}
+
+/// The environment that a living run is in.
+fn venv_of(run: &Running) -> Option<PathBuf> {
+    let folder = run.folder.as_ref()?;
+    let entry = journal::Entry { experiment: String::new(), name: String::new(), folder: folder.clone() };
+    let record = entry.record().ok()?;
+    record.plan.steps.iter().find_map(|step| match &step.action {
+        Action::MakeVenv { path, .. } => Some(path.clone()),
+        _ => None,
+    })
+}
+
+fn runs(
+    layout: &Layout,
+    running: &[Running],
+    facts: &mut Facts,
+    warnings: &mut Vec<String>,
+) -> Result<(), journal::JournalError> {
+    for entry in journal::entries(layout)? {
+        let record = entry.record();
+        if let Err(error) = &record {
+            warnings.push(format!("{error}; no bundle is removed, since this one's cannot be known"));
+        }
+        let alive = running.iter().any(|run| {
+            run.run == entry.name
+                && run.experiment == entry.experiment
+                && !matches!(run.state, State::Lost | State::Left { .. })
+        });
+        // A job that waits has no outcome and nobody who works on it.
+        let waits =
+            matches!(entry.outcome(), Ok(None)) && entry.folder.join(super::supervisor::TICKET).exists();
+        facts.runs.push(RunFacts {
+            experiment: entry.experiment,
+            name: entry.name,
+            readable: record.is_ok(),
+            bundle: record.ok().and_then(|record| record.bundle),
+            folder: measured(entry.folder),
+            alive: alive || waits,
+        });
+    }
+    Ok(())
+}
+
+fn images(
+    moby: &Moby,
+    settings: &Settings,
+    found: &mut Vec<ImageFacts>,
+) -> Result<(), super::engine::moby::error::EngineError> {
+    let label = format!("{}={}", image_tag::LABEL_PROJECT, settings.project.name);
+    let images = moby.images(&[&label])?;
+    if images.is_empty() {
+        return Ok(());
+    }
+    let used: BTreeSet<String> = moby.list(&[])?.into_iter().map(|container| container.image_id).collect();
+    // It takes seconds on a large disk; where it is refused, whole sizes have to do.
+    let unique = moby.disk_use().map(|disk| disk.unique).unwrap_or_default();
+    for image in images {
+        let base = image.labels.get(image_tag::LABEL_LAYER).and_then(|_| {
+            let text = image.labels.get(image_tag::LABEL_BASE)?;
+            serde_json::from_str::<BTreeMap<String, String>>(text).ok()?.into_keys().next()
+        });
+        let facts = |tag: Option<String>| ImageFacts {
+            engine: moby.engine(),
+            id: image.id.clone(),
+            tag,
+            bytes: unique.get(&image.id).copied().unwrap_or(image.size),
+            experiment: image.labels.get(image_tag::LABEL_EXPERIMENT).cloned(),
+            base: base.clone(),
+            used: used.contains(&image.id),
+        };
+        let tags: Vec<&String> = image.tags.iter().filter(|tag| !tag.contains("<none>")).collect();
+        if tags.is_empty() {
+            found.push(facts(None));
+        }
+        found.extend(tags.into_iter().map(|tag| facts(Some(tag.clone()))));
+    }
+    Ok(())
+}
+
+/// Where scaf makes things: the project, its code, its runs.
+fn unfinished(layout: &Layout) -> Vec<Sized> {
+    let mut found = Vec::new();
+    let mut folders = vec![(layout.root.clone(), 0), (layout.code_dir(), 4), (layout.runs_dir(), 4)];
+    while let Some((folder, depth)) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            let draft = name.starts_with(".new-") && folder.starts_with(layout.code_dir());
+            if name.starts_with(UNFINISHED) || draft {
+                found.push(measured(entry.path()));
+            } else if depth > 0
+                && entry.file_type().is_ok_and(|kind| kind.is_dir())
+                // What a run or a user keeps is not looked through.
+                && !matches!(&*name, "mnt" | "outputs" | ".home" | ".git")
+            {
+                folders.push((entry.path(), depth - 1));
+            }
+        }
+    }
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+fn children(folder: &Path, wanted: impl Fn(&str) -> bool) -> Vec<Sized> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<Sized> = entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(&wanted))
+        .map(|entry| measured(entry.path()))
+        .collect();
+    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found
+}
+
+fn age(path: &Path) -> Option<i64> {
+    let modified = std::fs::symlink_metadata(path).ok()?.modified().ok()?;
+    let age = SystemTime::now().duration_since(modified).unwrap_or_default();
+    i64::try_from(age.as_secs()).ok()
+}
+
+fn measured(path: PathBuf) -> Sized {
+    Sized { bytes: size(&path), age: age(&path).unwrap_or(0), path }
+}
+
+/// What it takes on the disk; links are not followed.
+pub fn size(path: &Path) -> u64 {
+    let Ok(there) = std::fs::symlink_metadata(path) else { return 0 };
+    // A block is 512 bytes, whatever the file system's own are (stat(2)).
+    let mut bytes = there.blocks() * 512;
+    if there.is_dir() {
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            bytes += size(&entry.path());
+        }
+    }
+    bytes
+}

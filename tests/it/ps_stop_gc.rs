@@ -1,0 +1,230 @@
+//! What runs or was left, its end, and the room it took: with real containers and real processes.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::support::{Test, need, probe_image};
+
+fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !so() {
+        assert!(Instant::now() < end, "not within a minute: {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn docker(arguments: &[&str]) -> (bool, String) {
+    let output = Command::new("docker").args(arguments).stderr(Stdio::null()).output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn states(test: &Test) -> Vec<String> {
+    let runs = test.scaf(["ps", "--json"]).in_project().ok().json();
+    runs["runs"].as_array().unwrap().iter().map(|run| run["state"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A run that sleeps, once it is there in the wanted state.
+fn asleep(test: &Test, words: &[&str]) -> Child {
+    let child = test.scaf(words).in_project().spawn();
+    until("a run", || states(test) == ["running"]);
+    child
+}
+
+const SLEEP: [&str; 6] = ["terminal", "digits", "--", "/bin/probe", "sleep", "300"];
+
+#[test]
+fn a_run_is_seen_and_stopped() {
+    if !need("docker") {
+        return;
+    }
+    let test = Test::project();
+    test.probe_experiment("digits");
+    assert_eq!(test.scaf(["ps"]).in_project().ok().stderr, "nothing runs, and nothing is left\n");
+    let mut child = asleep(&test, &SLEEP);
+    let shown = test.scaf(["ps"]).in_project().ok().stdout;
+    assert!(shown.contains("digits") && shown.contains("terminal") && shown.contains("running"), "{shown}");
+    let run = test.scaf(["ps", "--json"]).in_project().ok().json()["runs"][0].clone();
+    let short = run["run"].as_str().unwrap().split_once('_').unwrap().1.to_owned();
+    // Also from elsewhere, with the others.
+    let all = test.scaf(["ps", "--all", "--json"]).ok().stdout;
+    assert!(all.contains(run["run"].as_str().unwrap()), "{all}");
+
+    let unknown = test.scaf(["stop", "nobody"]).in_project().status(1).stderr;
+    assert!(unknown.contains("there is no run and no experiment `nobody`"), "{unknown}");
+    assert!(unknown.contains(&format!("there are: {short} (digits)")), "{unknown}");
+    let nothing = test.scaf(["stop"]).in_project().status(2).stderr;
+    assert!(nothing.contains("which run?") && nothing.contains(&short), "{nothing}");
+
+    let plan = test.scaf(["stop", &short, "--grace", "3", "--dry-run"]).in_project().ok().stdout;
+    assert!(plan.contains("docker stop --time 3 scaf-digits-"), "{plan}");
+    let stopped = test.scaf(["stop", &short]).in_project().ok().stderr;
+    assert!(stopped.contains("stopped ") && stopped.contains("(digits)"), "{stopped}");
+    // Its own scaf saw the end, and wrote it down.
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(test.record("digits", "outcome.json")["status"], 143);
+    assert_eq!(states(&test), [""; 0]);
+    let again = test.scaf(["stop", &short]).in_project().ok().stderr;
+    assert!(again.contains("does not run"), "{again}");
+    test.scaf(["stop", "digits"]).in_project().ok();
+    assert!(test.scaf(["stop", "--all"]).in_project().ok().stderr.contains("nothing runs"));
+    assert!(!test.runs("digits")[0].join("live.json").exists());
+}
+
+#[test]
+fn what_a_killed_scaf_left_in_a_container() {
+    if !need("docker") {
+        return;
+    }
+    let test = Test::project();
+    test.probe_experiment("digits");
+    let mut child = asleep(&test, &SLEEP);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(states(&test), ["alone"]);
+    test.scaf(["stop", "--all", "--grace", "0"]).in_project().ok();
+    assert_eq!(states(&test), [""; 0]);
+    let outcome = test.record("digits", "outcome.json");
+    assert_eq!(outcome["status"], 137);
+    assert!(outcome["error"].as_str().unwrap().contains("killed outright"), "{outcome}");
+    assert!(outcome["seconds"].as_f64().unwrap() >= 0.0);
+    let runs = test.scaf(["runs"]).in_project().ok().stdout;
+    assert!(runs.contains("137 (interrupted)"), "{runs}");
+    let label = format!("label=scaf.root={}", test.root().join("p").display());
+    until("the container is gone", || docker(&["ps", "-aq", "--filter", &label]).1.is_empty());
+}
+
+#[test]
+fn what_a_killed_scaf_left_on_the_host() {
+    if !need("python") {
+        return;
+    }
+    let test = Test::experiment("digits", "minimal");
+    test.write("src/digits/local.py", "import time\nprint('begun', flush=True)\ntime.sleep(300)\n");
+    let words = ["local", "digits", "--engine", "host"];
+    let mut child = asleep(&test, &words);
+    let shown = test.scaf(["ps", "--json"]).in_project().ok().json();
+    let pid = shown["runs"][0]["process"]["pid"].as_u64().unwrap();
+    let lives = || {
+        fs::read_to_string(format!("/proc/{pid}/stat"))
+            .is_ok_and(|text| !text.rsplit_once(") ").unwrap().1.starts_with('Z'))
+    };
+    assert!(lives());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(states(&test), ["alone"]);
+    assert!(lives());
+    test.scaf(["stop", "digits"]).in_project().ok();
+    assert!(!lives());
+    assert_eq!(states(&test), [""; 0]);
+    assert_eq!(test.record("digits", "outcome.json")["status"], 137);
+
+    // Another one, ended by what `--dry-run` prints.
+    let mut child = asleep(&test, &words);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let script = test.scaf(["stop", "--all", "--dry-run"]).in_project().ok().stdout;
+    let status = Command::new("sh").arg("-c").arg(&script).status().unwrap();
+    assert!(status.success(), "{script}");
+    assert_eq!(states(&test), [""; 0]);
+}
+
+/// As if it had been made that long ago.
+fn aged(path: &Path, days: u64) {
+    let time = SystemTime::now() - Duration::from_secs(days * 86_400);
+    fs::File::open(path).unwrap().set_modified(time).unwrap();
+}
+
+#[test]
+fn what_is_not_needed_goes_and_the_rest_stays() {
+    if !need("docker") {
+        return;
+    }
+    let test = Test::project();
+    // A name of its own: other tests' projects are on the same engine.
+    let name = format!("gc{}", std::process::id());
+    let settings = test.read("scaf.toml").replace("name = \"p\"", &format!("name = \"{name}\""));
+    assert!(settings.contains(&name), "{settings}");
+    test.write("scaf.toml", &settings);
+    test.probe_experiment("digits");
+    let run = || {
+        test.scaf(["local", "digits", "--run-xargs=--entrypoint /bin/probe", "--script-xargs=x"])
+            .in_project()
+            .run();
+    };
+    run();
+    // Another image, another bundle.
+    test.write("src/digits/environment/Dockerfile", &format!("FROM {}\nENV A=1\n", probe_image()));
+    test.write("src/digits/local.py", "# changed\n");
+    run();
+    assert_eq!(test.runs("digits").len(), 2);
+    let images = || {
+        let label = format!("label=scaf.project={name}");
+        docker(&["images", "-q", "--no-trunc", "--filter", &label]).1.lines().count()
+    };
+    assert_eq!(images(), 2);
+    let bundles = || fs::read_dir(test.path("runs/.bundles")).unwrap().count();
+    assert_eq!(bundles(), 2);
+    for bundle in fs::read_dir(test.path("runs/.bundles")).unwrap().flatten() {
+        aged(&bundle.path(), 1);
+    }
+    // What a killed scaf left: a draft, a temporary folder, a container that never ran.
+    test.write("src/.new-x-0123/a.py", "")
+        .write("runs/.scaf-new-abc/b", "")
+        .write("src/.new-y-0123/a.py", "");
+    aged(&test.path("src/.new-x-0123"), 1);
+    aged(&test.path("runs/.scaf-new-abc"), 1);
+    let root = test.root().join("p");
+    let labels = [format!("scaf.root={}", root.display()), "scaf.run=20261122-000000_left_over".to_owned()];
+    let left = format!("scaf-test-left-{}", std::process::id());
+    let (made, _) =
+        docker(&["create", "--name", &left, "--label", &labels[0], "--label", &labels[1], probe_image()]);
+    assert!(made);
+    let other = format!("scaf-test-other-{}", std::process::id());
+    docker(&[
+        "create",
+        "--name",
+        &other,
+        "--label",
+        "scaf.root=/elsewhere",
+        "--label",
+        &labels[1],
+        probe_image(),
+    ]);
+    // Environments of the cache.
+    let venv = test.home().join(".cache/scaf/venvs/0123");
+    fs::create_dir_all(&venv).unwrap();
+    fs::write(venv.join(".scaf-complete"), "").unwrap();
+    aged(&venv.join(".scaf-complete"), 31);
+
+    let shown = test.scaf(["gc", "--keep", "1", "--dry-run"]).in_project().ok();
+    for wanted in ["docker image rm scaf/", "docker rm --force --volumes scaf-test-left", "rm -rf "] {
+        assert!(shown.stdout.contains(wanted), "{wanted} is not in {}", shown.stdout);
+    }
+    assert!(!shown.stdout.contains(&other) && !shown.stdout.contains(".new-y-0123"), "{}", shown.stdout);
+    for wanted in ["in all", "stale", "not used for 31 days", "no kept run needs it", "its scaf was killed"] {
+        assert!(shown.stderr.contains(wanted), "{wanted} is not in {}", shown.stderr);
+    }
+    assert_eq!((images(), bundles(), test.runs("digits").len()), (2, 2, 2));
+
+    // By itself it keeps every run, and so every bundle.
+    let done = test.scaf(["gc"]).in_project().ok().stderr;
+    assert!(done.contains("reclaimed "), "{done}");
+    assert_eq!((images(), bundles(), test.runs("digits").len()), (1, 2, 2));
+    assert!(!venv.exists());
+    assert!(!test.path("src/.new-x-0123").exists() && !test.path("runs/.scaf-new-abc").exists());
+    assert!(test.path("src/.new-y-0123").exists());
+    assert!(!docker(&["inspect", &left]).0);
+    assert!(docker(&["rm", &other]).0);
+
+    test.scaf(["gc", "--keep", "1"]).in_project().ok();
+    assert_eq!((images(), bundles(), test.runs("digits").len()), (1, 1, 1));
+    assert!(test.scaf(["gc"]).in_project().ok().stderr.contains("there is nothing to reclaim"));
+    // The fresh image is the one that a run finds.
+    let again = test.scaf(["build-exp", "digits"]).in_project().ok().stderr;
+    assert!(again.contains("is up to date"), "{again}");
+    for image in docker(&["images", "-q", "--filter", &format!("label=scaf.project={name}")]).1.lines() {
+        docker(&["rmi", "-f", image]);
+    }
+}
