@@ -1,7 +1,7 @@
 //! What can be typed. Only the grammar: nothing here looks at a disk.
 
-mod dependency;
 mod care;
+mod dependency;
 mod project;
 mod run;
 
@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use dependency::*;
 pub use care::*;
+pub use dependency::*;
 pub use project::*;
 pub use run::*;
 

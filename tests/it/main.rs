@@ -11,6 +11,7 @@ mod engine_support;
 mod engine_twin;
 mod gpu;
 mod job_corpus;
+mod jupyter;
 mod ps_stop_gc;
 mod reference;
 mod support;

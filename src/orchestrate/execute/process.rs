@@ -18,6 +18,8 @@ use crate::spec::plan::shell;
 
 /// Lines of a tool's output that are kept for the error.
 const TAIL: usize = 30;
+/// How long a run whose output nobody reads may take to end.
+const GRACE_WITHOUT_READER: Duration = Duration::from_secs(10);
 /// How often a run's memory is looked at.
 const SAMPLE: Duration = Duration::from_millis(500);
 
@@ -185,6 +187,8 @@ pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, 
         let mut stdout_log = open(request.stdout_log)?;
         let mut stderr_log = open(request.stderr_log)?;
         let (mut interrupted, mut killed, mut peak) = (false, false, None);
+        // Once nobody reads its output a run is asked to end, as a pipe would; and made to, after a while.
+        let (mut read_by_nobody, mut asked) = (false, None::<tokio::time::Instant>);
         let (mut out, mut err) = ([0u8; 8192], [0u8; 8192]);
         let mut status = None;
         let mut tick = tokio::time::interval(SAMPLE);
@@ -194,11 +198,18 @@ pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, 
             tokio::select! {
                 read = read(&mut stdout, &mut out), if stdout.is_some() => match read {
                     0 => stdout = None,
-                    count => show(&out[..count], request.child_to_stderr, stdout_log.as_mut(), request.stdout_log)?,
+                    count => read_by_nobody |= !show(
+                        &out[..count],
+                        request.child_to_stderr,
+                        stdout_log.as_mut(),
+                        request.stdout_log,
+                    )?,
                 },
                 read = read(&mut stderr, &mut err), if stderr.is_some() => match read {
                     0 => stderr = None,
-                    count => show(&err[..count], true, stderr_log.as_mut(), request.stderr_log)?,
+                    count => {
+                        show(&err[..count], true, stderr_log.as_mut(), request.stderr_log)?;
+                    }
                 },
                 ended = child.wait(), if status.is_none() => {
                     status = Some(ended.map_err(lost)?);
@@ -213,7 +224,20 @@ pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, 
                         let _ = rustix::process::kill_process_group(group, signal);
                     }
                 }
-                _ = tick.tick() => peak = peak.max(child.id().and_then(resident)),
+                _ = tick.tick() => {
+                    peak = peak.max(child.id().and_then(resident));
+                    if let (true, Some(group)) = (read_by_nobody, group) {
+                        let signal = match asked {
+                            None => Some(Signal::TERM),
+                            Some(since) => (since.elapsed() > GRACE_WITHOUT_READER).then_some(Signal::KILL),
+                        };
+                        if let Some(signal) = signal {
+                            killed = true;
+                            asked = Some(tokio::time::Instant::now());
+                            let _ = rustix::process::kill_process_group(group, signal);
+                        }
+                    }
+                }
             }
         }
         let status = status.map_or(1, status_of);
@@ -242,25 +266,23 @@ async fn read<R: tokio::io::AsyncRead + Unpin>(stream: &mut Option<R>, buffer: &
     }
 }
 
+/// Shows and keeps it; false when nobody reads any more. The log is written all the same.
 fn show(
     bytes: &[u8],
     to_stderr: bool,
     log: Option<&mut File>,
     path: Option<&Path>,
-) -> Result<(), ProcessError> {
-    // Nobody reading any more is no reason to stop: the log is still written.
-    if to_stderr {
-        let _ = io::stderr().write_all(bytes);
+) -> Result<bool, ProcessError> {
+    let shown = if to_stderr {
+        io::stderr().write_all(bytes)
     } else {
         let mut out = io::stdout().lock();
-        let _ = out.write_all(bytes).and_then(|()| out.flush());
+        out.write_all(bytes).and_then(|()| out.flush())
+    };
+    if let (Some(log), Some(path)) = (log, path) {
+        log.write_all(bytes).map_err(|source| ProcessError::Log { path: path.to_owned(), source })?;
     }
-    match (log, path) {
-        (Some(log), Some(path)) => {
-            log.write_all(bytes).map_err(|source| ProcessError::Log { path: path.to_owned(), source })
-        }
-        _ => Ok(()),
-    }
+    Ok(shown.is_ok())
 }
 
 /// The largest resident set of a process so far, in bytes (`VmHWM` of proc(5), which counts KiB).

@@ -227,7 +227,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, EncloseError> {
         intent: *intent,
         name: container_name(experiment, name),
         enclosure: request.enclosure.clone(),
-        argv: argv(program, experiment, &root, container),
+        argv: argv(program, experiment, &root, container, request.caller.uid == 0),
         workdir: workdir(*intent, experiment, &root),
         root,
         env,
@@ -282,7 +282,13 @@ fn workdir(intent: Intent, experiment: &Experiment, root: &str) -> String {
     }
 }
 
-fn argv(program: &Program, experiment: &Experiment, root: &str, container: bool) -> Vec<String> {
+fn argv(
+    program: &Program,
+    experiment: &Experiment,
+    root: &str,
+    container: bool,
+    by_root: bool,
+) -> Vec<String> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     match program {
         Program::Script { file, args } => {
@@ -304,6 +310,10 @@ fn argv(program: &Program, experiment: &Experiment, root: &str, container: bool)
             argv.push(format!("--ServerApp.ip={ip}"));
             argv.push(format!("--ServerApp.port={port}"));
             argv.push("--ServerApp.port_retries=0".to_owned());
+            // The server refuses to be root's; whoever is root outside is root inside.
+            if by_root {
+                argv.push("--allow-root".to_owned());
+            }
             argv.push(format!("--ServerApp.root_dir={root}"));
             argv
         }

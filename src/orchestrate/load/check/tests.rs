@@ -129,11 +129,17 @@ fn broken(rule: &str) -> (Tree, &'static str) {
             "src/empty/environment:1:1"
         }
         "placeholder" => {
-            tree.write("src/digits/azure-ml-job.yaml", "# <a comment>\ncompute: azureml:<compute-name>\ncommand: ls\nenvironment: azureml:e:1\n");
+            tree.write(
+                "src/digits/azure-ml-job.yaml",
+                "# <a comment>\ncompute: azureml:<compute-name>\ncommand: ls\nenvironment: azureml:e:1\n",
+            );
             "src/digits/azure-ml-job.yaml:2:18"
         }
         "job-file-missing" => {
-            tree.write("src/digits/job.yaml", "command: |\n  echo 1\n  python nosuch.py\ncode: .\nenvironment: azureml:e:1\n");
+            tree.write(
+                "src/digits/job.yaml",
+                "command: |\n  echo 1\n  python nosuch.py\ncode: .\nenvironment: azureml:e:1\n",
+            );
             "src/digits/job.yaml:3:10"
         }
         "job-input-undefined" => {
@@ -186,7 +192,10 @@ fn a_comment_on_the_line_waives() {
     let tree = Tree::new();
     tree.write("src/digits/run.py", "import kubernetes  # scaf: allow layer-data-science\nimport docker\n");
     tree.write("src/common/k.py", "import kubernetes  # scaf: allow layer-data-science: it is the subject\n");
-    tree.write("src/digits/job.yaml", "command: ls\ncompute: azureml:<compute>  # scaf: allow placeholder\nenvironment: azureml:e:1\n");
+    tree.write(
+        "src/digits/job.yaml",
+        "command: ls\ncompute: azureml:<compute>  # scaf: allow placeholder\nenvironment: azureml:e:1\n",
+    );
     assert_eq!(tree.places(), ["src/digits/run.py:2:8 layer-data-science"]);
 }
 
