@@ -106,7 +106,7 @@ fn main() {
     let copy = || {
         let copy = to("copy");
         let time = timed(|| {
-            assert!(Command::new("cp").arg("-r").arg(&source).arg(&copy).status().unwrap().success())
+            assert!(Command::new("cp").arg("-r").arg(&source).arg(&copy).status().unwrap().success());
         });
         fs::remove_dir_all(&copy).unwrap();
         time

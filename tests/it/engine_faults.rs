@@ -59,7 +59,7 @@ fn what_is_no_engine_is_not_taken_for_one() {
         let listener = listener.try_clone().unwrap();
         let serving = std::thread::spawn(move || {
             let (mut client, _) = listener.accept().unwrap();
-            client.read(&mut [0; 1024]).unwrap();
+            assert!(client.read(&mut [0; 1024]).unwrap() > 0);
             client.write_all(answer.as_bytes()).unwrap();
         });
         let error = connect(&address, "/nowhere");

@@ -1,5 +1,12 @@
 //! The integration tests: one binary, one file for each subject.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on says so and ends"
+)]
+
 mod build_network;
 mod check;
 mod dependency;
