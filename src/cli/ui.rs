@@ -16,6 +16,15 @@ use crate::orchestrate::reporter::{Event, Reporter};
 use crate::spec::env_vars::{self, Environment};
 use crate::spec::hint::Fault;
 
+/// One of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// stdout
+    Data,
+    /// stderr
+    Talk,
+}
+
 /// How much and in what dress scaf talks.
 #[derive(Debug)]
 pub struct Ui {
@@ -70,6 +79,22 @@ impl Ui {
                 Err(Failure::user(format!("cannot write to standard output: {error}")))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Bytes that somebody else wrote, as they are. False when nobody reads them any more.
+    pub fn pass_on(&self, stream: Stream, bytes: &[u8]) -> Result<bool, Failure> {
+        let written = match stream {
+            Stream::Data => {
+                let mut out = io::stdout().lock();
+                out.write_all(bytes).and_then(|()| out.flush())
+            }
+            Stream::Talk => io::stderr().write_all(bytes),
+        };
+        match written {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Failure::user(format!("cannot write: {error}"))),
         }
     }
 

@@ -7,8 +7,10 @@
     reason = "a test that cannot go on says so and ends"
 )]
 
+mod adopt;
 mod build_network;
 mod check;
+mod config;
 mod dependency;
 mod engine_build;
 mod engine_faults;
@@ -18,6 +20,7 @@ mod engine_support;
 mod engine_twin;
 mod gpu;
 mod job_corpus;
+mod jobs;
 mod jupyter;
 mod ps_stop_gc;
 mod reference;
