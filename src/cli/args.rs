@@ -116,6 +116,8 @@ pub enum Command {
     Runs(RunsArgs),
     /// Look for what a reviewer would ask: layers, links, job files, notebooks
     Check(CheckArgs),
+    /// Put code in order with a pinned ruff: imports, lint, layout
+    Format(FormatArgs),
     /// What scaf has running, or left
     Ps(PsArgs),
     /// Stop runs: ask, wait, kill
@@ -127,6 +129,10 @@ pub enum Command {
     /// Carry out a stored plan: what sees to a job
     #[command(hide = true)]
     RunPlan(RunPlanArgs),
+    /// Say what was found, what is wrong, and what mends it
+    Doctor(DoctorArgs),
+    /// Write a Makefile with which the project goes on without scaf
+    Eject(EjectArgs),
     /// Print the completion script of a shell
     Completions(CompletionsArgs),
     /// Print a manual page

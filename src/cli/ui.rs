@@ -62,6 +62,11 @@ impl Ui {
         if self.colour { style.force_styling(true).apply_to(text).to_string() } else { text.to_owned() }
     }
 
+    /// Data in colours, where standard output is a terminal, too.
+    pub fn paint(&self, style: Style, text: &str) -> String {
+        if io::stdout().is_terminal() { self.style(style, text) } else { text.to_owned() }
+    }
+
     /// A line of talk. That nobody can read it (stderr closed) is no reason to stop.
     fn talk(&self, text: &str) {
         let guard = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -295,7 +295,7 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
             drop(announcer);
             ended.gpus = sampler.map(Sampler::finish).unwrap_or_default();
             let outcome = outcome?;
-            ended.status = outcome.status;
+            keep_status(ended, outcome.status);
             ended.ran = true;
             ended.interrupted = outcome.interrupted;
             ended.killed = outcome.killed;
@@ -364,7 +364,7 @@ fn run_container(
     for note in [&end.output_lost, &end.log_lost, &end.complaint].into_iter().flatten() {
         world.reporter.tell(Event::Detail(note));
     }
-    ended.status = end.status;
+    keep_status(ended, end.status);
     ended.ran = true;
     ended.out_of_memory = end.out_of_memory;
     ended.interrupted = end.signal.is_some();
@@ -374,6 +374,13 @@ fn run_container(
     ended.finished = Some(end.finished);
     ended.container = Some(end.container);
     Ok(())
+}
+
+/// Of several runs the first that failed gives the status.
+fn keep_status(ended: &mut Ended, status: u8) {
+    if ended.status == 0 {
+        ended.status = status;
+    }
 }
 
 fn open_log(path: Option<&Path>) -> Result<Option<File>, ExecuteError> {
