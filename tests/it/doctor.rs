@@ -23,7 +23,7 @@ fn a_machine_with_docker() {
     assert!(report["tools"].as_array().unwrap().iter().any(|tool| tool["name"] == "git"));
     assert!(report["disks"][0]["free"].as_u64().unwrap() > 0);
     // Also where there is no project.
-    let outside = test.scaf(["doctor"]).ok().stdout;
+    let outside = test.scaf(["-C", "/", "doctor"]).ok().stdout;
     assert!(outside.contains("none here (`scaf init` makes one)"), "{outside}");
 }
 

@@ -26,7 +26,7 @@ use crate::spec::gpu::GpuRequest;
 use crate::spec::job::CommandJob;
 use crate::spec::mount::Access;
 use crate::spec::record::{self, Outcome, Record};
-use crate::spec::run::{Intent, RunFlags};
+use crate::spec::run::{self, Intent, RunFlags};
 use crate::spec::run_flags;
 use crate::spec::settings::{RunAs, Settings};
 
@@ -335,11 +335,11 @@ pub fn labels(
     intent: Intent,
 ) -> BTreeMap<String, String> {
     BTreeMap::from([
-        ("scaf.root".to_owned(), project.layout.root.to_string_lossy().into_owned()),
+        (run::LABEL_ROOT.to_owned(), project.layout.root.to_string_lossy().into_owned()),
         ("scaf.project".to_owned(), project.settings.project.name.clone()),
-        ("scaf.experiment".to_owned(), experiment.name.to_string()),
-        ("scaf.run".to_owned(), run.to_owned()),
-        ("scaf.intent".to_owned(), intent.name().to_owned()),
+        (run::LABEL_EXPERIMENT.to_owned(), experiment.name.to_string()),
+        (run::LABEL_RUN.to_owned(), run.to_owned()),
+        (run::LABEL_INTENT.to_owned(), intent.name().to_owned()),
     ])
 }
 
