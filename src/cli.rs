@@ -35,6 +35,16 @@ pub fn main(argv: Vec<OsString>, vars: Vec<(OsString, OsString)>) -> u8 {
         }
     }
     let words = spelling::normalise(words, &Cli::command());
+    if let Some((key, near)) = spelling::unknown_key(&words, &Cli::command()) {
+        let failure = Failure::usage(format!("this command has no argument `{key}=`"));
+        let failure = match near {
+            Some(near) => failure.hint(format!("did you mean `{near}=`?")),
+            None => failure
+                .hint(format!("`{} --help` lists its arguments", spelling::typed(&words, &Cli::command()))),
+        };
+        Ui::new(&spelling::early(&words), &environment).failure(&failure);
+        return failure.status();
+    }
     let matches = match Cli::command().try_get_matches_from(&words) {
         Ok(matches) => matches,
         Err(error) => return ui::clap_error(&error, &environment, &words),
@@ -67,15 +77,8 @@ fn dispatch(context: &Context<'_>, command: Command) -> Result<u8, Failure> {
         Command::Jupyter(args) => ops::jupyter::run(context, args),
         Command::Terminal(args) => ops::terminal::run(context, args),
         Command::Test(args) => ops::test::run(context, args),
-        Command::Job(args) => ops::job::run(context, args),
-        Command::Jobs(args) => ops::jobs::run(context, args),
-        Command::Config(args) => ops::config::run(context, args),
-        Command::RunPlan(args) => ops::run_plan::run(context, args),
         Command::Runs(args) => ops::runs::run(context, args),
         Command::Check(args) => ops::check::run(context, args),
-        Command::Doctor(args) => ops::doctor::run(context, args),
-        Command::Format(args) => ops::format::run(context, args),
-        Command::Eject(args) => ops::eject::run(context, args),
         Command::Ps(args) => ops::ps::run(context, args),
         Command::Stop(args) => ops::stop::run(context, args),
         Command::Gc(args) => ops::gc::run(context, args),

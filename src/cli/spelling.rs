@@ -3,6 +3,7 @@
 
 use clap::Command;
 
+use super::args::Global;
 use crate::spec::gpu::GpuRequest;
 
 /// What is not an option's own long name but is typed so to make.
@@ -55,6 +56,62 @@ pub fn normalise(words: Vec<String>, grammar: &Command) -> Vec<String> {
     out
 }
 
+/// A `KEY=VALUE` word, after normalising, whose key the command does not have; and the key that is near.
+pub fn unknown_key(words: &[String], grammar: &Command) -> Option<(String, Option<String>)> {
+    let mut command: Option<&Command> = None;
+    let mut words = words.iter().skip(1);
+    while let Some(word) = words.next() {
+        if word == "--" {
+            return None;
+        }
+        if word.starts_with('-') {
+            if !word.contains('=') && takes_value(word, command.unwrap_or(grammar), grammar) {
+                words.next();
+            }
+            continue;
+        }
+        let current = command.unwrap_or(grammar);
+        if let Some(inner) = current.find_subcommand(word) {
+            command = Some(inner);
+            continue;
+        }
+        let Some((key, _)) = word.split_once('=') else { continue };
+        if command.is_none() || !key.starts_with(|c: char| c.is_ascii_lowercase()) || key.contains(['/', '.'])
+        {
+            continue;
+        }
+        let names = current
+            .get_arguments()
+            .filter(|argument| argument.get_action().takes_values())
+            .filter_map(|argument| argument.get_long());
+        let near = names
+            .map(|name| (strsim::damerau_levenshtein(name, key), name))
+            .filter(|(distance, _)| *distance <= 2)
+            .min();
+        return Some((key.to_owned(), near.map(|(_, name)| name.to_owned())));
+    }
+    None
+}
+
+/// `scaf local`, `scaf runs show`: the command that was meant.
+pub fn typed(words: &[String], grammar: &Command) -> String {
+    let mut path = vec!["scaf"];
+    let mut command = grammar;
+    for word in words.iter().skip(1) {
+        if let Some(inner) = command.find_subcommand(word) {
+            command = inner;
+            path.push(word);
+        }
+    }
+    path.join(" ")
+}
+
+/// The flags that matter before the words are understood.
+pub fn early(words: &[String]) -> Global {
+    let json = words.iter().take_while(|word| *word != "--").any(|word| word == "--json");
+    Global { json, ..Global::default() }
+}
+
 fn rewritten(word: &str, command: &Command) -> Option<String> {
     let (key, value) = word.split_once('=')?;
     let has = |name: &str| command.get_arguments().any(|argument| argument.get_long() == Some(name));
@@ -104,6 +161,16 @@ mod tests {
     fn values_of_options_and_words_after_the_dashes_stay() {
         assert_eq!(normal("scaf local -e exp=1 d -- exp=2"), "scaf local -e 'exp=1' d -- 'exp=2'");
         assert_eq!(normal("scaf -C exp=x list"), "scaf -C 'exp=x' list");
+    }
+
+    #[test]
+    fn a_key_that_the_command_does_not_have() {
+        let unknown =
+            |line: &str| unknown_key(&shlex::split(line).unwrap(), &crate::cli::args::Cli::command());
+        assert_eq!(unknown("scaf local epx=digits"), Some(("epx".to_owned(), Some("exp".to_owned()))));
+        assert_eq!(unknown("scaf local digits colour=red"), Some(("colour".to_owned(), None)));
+        assert_eq!(unknown("scaf local -e a=b digits -- c=d"), None);
+        assert_eq!(unknown("scaf init ./a=b"), None);
     }
 
     #[test]

@@ -16,15 +16,6 @@ use crate::orchestrate::reporter::{Event, Reporter};
 use crate::spec::env_vars::{self, Environment};
 use crate::spec::hint::Fault;
 
-/// One of the two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    /// stdout
-    Data,
-    /// stderr
-    Talk,
-}
-
 /// How much and in what dress scaf talks.
 #[derive(Debug)]
 pub struct Ui {
@@ -62,11 +53,6 @@ impl Ui {
         if self.colour { style.force_styling(true).apply_to(text).to_string() } else { text.to_owned() }
     }
 
-    /// Data in colours, where standard output is a terminal, too.
-    pub fn paint(&self, style: Style, text: &str) -> String {
-        if io::stdout().is_terminal() { self.style(style, text) } else { text.to_owned() }
-    }
-
     /// A line of talk. That nobody can read it (stderr closed) is no reason to stop.
     fn talk(&self, text: &str) {
         let guard = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -84,22 +70,6 @@ impl Ui {
                 Err(Failure::user(format!("cannot write to standard output: {error}")))
             }
             _ => Ok(()),
-        }
-    }
-
-    /// Bytes that somebody else wrote, as they are. False when nobody reads them any more.
-    pub fn pass_on(&self, stream: Stream, bytes: &[u8]) -> Result<bool, Failure> {
-        let written = match stream {
-            Stream::Data => {
-                let mut out = io::stdout().lock();
-                out.write_all(bytes).and_then(|()| out.flush())
-            }
-            Stream::Talk => io::stderr().write_all(bytes),
-        };
-        match written {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            Err(error) => Err(Failure::user(format!("cannot write: {error}"))),
         }
     }
 
@@ -232,7 +202,7 @@ impl Reporter for Ui {
 /// Help and version go to stdout with status 0; everything else is a usage error.
 pub fn clap_error(error: &clap::Error, environment: &Environment, words: &[String]) -> u8 {
     use clap::error::ErrorKind;
-    let ui = Ui::plain(environment);
+    let ui = Ui::new(&super::spelling::early(words), environment);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let text = if ui.colour && io::stdout().is_terminal() {
@@ -248,18 +218,14 @@ pub fn clap_error(error: &clap::Error, environment: &Environment, words: &[Strin
         }
         _ => {
             let text = error.render().to_string();
-            let mut text = text.trim_end().to_owned();
-            if let Some(word) = words.iter().skip(2).find(|word| {
-                word.split_once('=').is_some_and(|(key, _)| {
-                    !key.is_empty()
-                        && key.chars().all(|c| c.is_ascii_lowercase() || c == '-')
-                        && text.contains(word.as_str())
-                }) && !word.starts_with('-')
-            }) {
-                let key = word.split_once('=').map_or("", |(key, _)| key);
-                text.push_str(&format!("\n\nhint: this command has no argument `{key}=`"));
+            let text = text.trim_end();
+            ui.talk(text);
+            if ui.json {
+                let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                drop(ui.object(&serde_json::json!({
+                    "error": { "message": message, "causes": [], "hints": [], "status": 2 }
+                })));
             }
-            ui.talk(&text);
             2
         }
     }

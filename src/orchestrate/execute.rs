@@ -241,6 +241,7 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
         }
         Action::Symlink { link, target } => files::symlink(link, target)?,
         Action::Remove { path } => files::remove(path)?,
+        Action::Unlink { path } => files::unlink(path)?,
         Action::Rename { from, to } => files::rename(from, to)?,
         Action::KeepBundle { source, manifest, digest, into } => {
             files::keep_bundle(source, manifest, digest, into)?;
@@ -295,7 +296,10 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
             drop(announcer);
             ended.gpus = sampler.map(Sampler::finish).unwrap_or_default();
             let outcome = outcome?;
-            keep_status(ended, outcome.status);
+            if let Some(reason) = &outcome.output_lost {
+                output_lost(reason, world);
+            }
+            ended.status = outcome.status;
             ended.ran = true;
             ended.interrupted = outcome.interrupted;
             ended.killed = outcome.killed;
@@ -361,10 +365,16 @@ fn run_container(
     });
     drop(announcer);
     let end = end?;
-    for note in [&end.output_lost, &end.log_lost, &end.complaint].into_iter().flatten() {
+    if let Some(reason) = &end.output_lost {
+        output_lost(reason, world);
+    }
+    if let Some(reason) = &end.log_lost {
+        world.reporter.tell(Event::Warning(&format!("the log of this run is not whole: {reason}")));
+    }
+    if let Some(note) = &end.complaint {
         world.reporter.tell(Event::Detail(note));
     }
-    keep_status(ended, end.status);
+    ended.status = end.status;
     ended.ran = true;
     ended.out_of_memory = end.out_of_memory;
     ended.interrupted = end.signal.is_some();
@@ -376,11 +386,10 @@ fn run_container(
     Ok(())
 }
 
-/// Of several runs the first that failed gives the status.
-fn keep_status(ended: &mut Ended, status: u8) {
-    if ended.status == 0 {
-        ended.status = status;
-    }
+fn output_lost(reason: &str, world: &World<'_>) {
+    world.reporter.tell(Event::Warning(&format!(
+        "nobody reads the run's output any more ({reason}), so it was asked to end; all that it wrote is in its log"
+    )));
 }
 
 fn open_log(path: Option<&Path>) -> Result<Option<File>, ExecuteError> {

@@ -1,6 +1,6 @@
 //! A run from its record's first file to its last: the journal around the execution.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::execute::{self, Ended, ExecuteError, World, files};
 use super::host::{clock, git};
@@ -50,8 +50,13 @@ pub fn keep_git(folder: &Path, state: Option<git::State>) -> Result<Option<recor
     let uncommitted = if difference.is_empty() {
         None
     } else {
-        files::make_directory(folder)?;
-        files::write_whole(&folder.join(DIFFERENCE), &difference, false, IfThere::Replace)?;
+        let written = files::make_directory(folder).and_then(|()| {
+            files::write_whole(&folder.join(DIFFERENCE), &difference, false, IfThere::Replace).map(|_| ())
+        });
+        if let Err(error) = written {
+            forget(folder);
+            return Err(error.into());
+        }
         Some(DIFFERENCE.to_owned())
     };
     Ok(Some(record::Git { commit, branch, uncommitted }))
@@ -59,7 +64,10 @@ pub fn keep_git(folder: &Path, state: Option<git::State>) -> Result<Option<recor
 
 /// Executes the record's plan with the journal around it. The outcome is written whatever happens.
 pub fn perform(folder: &Path, record: &Record, world: &World<'_>) -> Result<Outcome, PerformError> {
-    journal::open(folder, record)?;
+    if let Err(error) = journal::open(folder, record) {
+        forget(folder);
+        return Err(error.into());
+    }
     conclude(folder, &record.plan, world)
 }
 
@@ -133,13 +141,10 @@ fn round(seconds: f64) -> f64 {
     (seconds * 1000.0).round() / 1000.0
 }
 
-/// Takes away a run's folder that no run came to use, so that a refused request leaves nothing.
-pub fn forget(folder: &Path, runs: &Path) {
-    let mut path: PathBuf = folder.to_owned();
-    // Only empty folders go, up to the one that holds all runs.
-    while path != runs && std::fs::remove_dir(&path).is_ok() {
-        if !path.pop() {
-            break;
-        }
+/// Takes away the folder of a run that never came to be: one without `plan.json`.
+fn forget(folder: &Path) {
+    if !folder.join(journal::PLAN).exists() {
+        // What cannot be removed is no reason to hide the failure that is being told.
+        let _ = files::remove(folder);
     }
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::engine::moby::Moby;
-use super::engine::moby::address::Address;
+use super::engine::moby::address::{Address, Origin};
 use super::engine::moby::error::EngineError;
 use super::engine::moby::images::Availability;
+use super::engine::moby::surroundings::Surroundings;
 use super::engine::{self, Engine};
 use super::execute::surroundings;
 use crate::spec::env_vars::Environment;
@@ -51,7 +52,7 @@ pub enum SelectionError {
     #[error("no container engine can run this{}", listed(.reasons))]
     None { reasons: Vec<String>, host: &'static str },
     #[error("the `{engine}` engine is on another machine ({reason}), and cannot mount folders of this one")]
-    Remote { engine: &'static str, reason: String },
+    Remote { engine: &'static str, reason: String, way_out: String },
     #[error("the `host` engine has no containers, which `scaf {command}` needs")]
     HostCannot { command: &'static str },
 }
@@ -77,7 +78,7 @@ impl Explain for SelectionError {
                     .filter(|hint| !hint.is_empty())
                     .collect()
             }
-            Self::Remote { .. } => vec!["unset DOCKER_HOST, or say `--engine host`".to_owned()],
+            Self::Remote { way_out, .. } => vec![way_out.clone()],
             Self::HostCannot { .. } => vec!["say `--engine docker`".to_owned()],
         }
     }
@@ -117,8 +118,9 @@ fn asked(
     needs: &Needs,
     environment: &Environment,
 ) -> Result<Selected, SelectionError> {
-    let moby = Moby::connect(kind, None, &surroundings(environment)).map_err(SelectionError::Engine)?;
-    refuse_remote(&moby)?;
+    let surroundings = surroundings(environment);
+    let address = local_address(kind, &surroundings)?;
+    let moby = Moby::at(kind, address, &surroundings).map_err(SelectionError::Engine)?;
     let image = moby.image(&needs.tag).map_err(SelectionError::Engine)?;
     Ok(Selected::Container(Box::new(Container {
         engine: of(moby.engine()),
@@ -128,11 +130,21 @@ fn asked(
     })))
 }
 
-fn refuse_remote(moby: &Moby) -> Result<(), SelectionError> {
-    match moby.address().elsewhere() {
-        Some(reason) => Err(SelectionError::Remote { engine: moby.engine().client(), reason }),
-        None => Ok(()),
-    }
+/// The engine's address. One on another machine is refused before anything is asked of it, by `auto`, too:
+/// whoever points `DOCKER_HOST` elsewhere wants that engine, not quietly another.
+pub(super) fn local_address(
+    kind: ContainerEngine,
+    surroundings: &Surroundings,
+) -> Result<Address, SelectionError> {
+    let address =
+        Address::find(kind, None, surroundings).map_err(|error| SelectionError::Engine(error.into()))?;
+    let Some(reason) = address.elsewhere() else { return Ok(address) };
+    let way_out = match &address.origin {
+        Origin::Variable(name) => format!("`unset {name}` takes the engine of this machine"),
+        Origin::Context(_) => "`docker context use default` takes the engine of this machine".to_owned(),
+        Origin::Given | Origin::Default => "take an engine of this machine".to_owned(),
+    };
+    Err(SelectionError::Remote { engine: kind.client(), reason, way_out })
 }
 
 fn of(kind: ContainerEngine) -> &'static dyn Engine {
@@ -148,19 +160,20 @@ fn first(host: HostMay, needs: &Needs, environment: &Environment) -> Result<Sele
     let mut seen: Vec<Address> = Vec::new();
     for kind in [ContainerEngine::Docker, ContainerEngine::Podman] {
         let name = kind.client();
-        let moby = match Moby::connect(kind, None, &surroundings) {
+        let address = local_address(kind, &surroundings)?;
+        if seen.contains(&address) {
+            continue;
+        }
+        seen.push(address.clone());
+        let moby = match Moby::at(kind, address, &surroundings) {
             Ok(moby) => moby,
             Err(error) => {
-                reasons.push(format!("{name}: {error}"));
+                let text = error.to_string();
+                let named = text.starts_with(name);
+                reasons.push(if named { text } else { format!("{name}: {text}") });
                 continue;
             }
         };
-        if seen.contains(moby.address()) {
-            continue;
-        }
-        seen.push(moby.address().clone());
-        // Whoever points DOCKER_HOST elsewhere wants that engine, not quietly another.
-        refuse_remote(&moby)?;
         let image = moby.image(&needs.tag).map_err(SelectionError::Engine)?;
         let version = moby.greeting().server.clone();
         if let Some(image) = image {

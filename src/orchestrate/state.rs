@@ -9,6 +9,7 @@ use super::engine::moby::Moby;
 use super::execute::surroundings;
 use super::load::{environment as environment_folder, parallel};
 use super::planner::build::{BuildFlags, BuildRequest};
+use super::selection::local_address;
 use crate::project::experiment::Experiment;
 use crate::project::layout::{COMMON, ENVIRONMENT, Layout};
 use crate::spec::env_vars::Environment;
@@ -84,7 +85,8 @@ fn images(settings: &Settings, environment: &Environment) -> Option<Images> {
     };
     let label = format!("{}={}", image_tag::LABEL_PROJECT, settings.project.name);
     kinds.iter().find_map(|kind| {
-        let moby = Moby::connect(*kind, None, &surroundings(environment)).ok()?;
+        let surroundings = surroundings(environment);
+        let moby = Moby::at(*kind, local_address(*kind, &surroundings).ok()?, &surroundings).ok()?;
         let found = moby.images(&[&label]).ok()?;
         Some(
             found
@@ -146,12 +148,15 @@ fn one(layout: &Layout, settings: &Settings, experiment: &Experiment, images: Op
 }
 
 fn last_run(layout: &Layout, experiment: &Experiment) -> Option<String> {
-    std::fs::read_dir(layout.runs_dir().join(experiment.name.as_str()))
+    let folder = layout.runs_dir().join(experiment.name.as_str());
+    let mut names: Vec<String> = std::fs::read_dir(&folder)
         .ok()?
         .flatten()
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| name.starts_with(|c: char| c.is_ascii_digit()))
-        .max()
+        .collect();
+    names.sort_unstable();
+    names.into_iter().rev().find(|name| folder.join(name).join(super::journal::PLAN).is_file())
 }
 
 /// The places below `common/` that are links, wherever they lead.

@@ -20,6 +20,11 @@ pub struct ImageBuild {
     /// The text that is sent instead of the author's, with the secret and cache mounts added; `None`
     /// sends the author's.
     pub text: Option<String>,
+    /// What a client without BuildKit can build to the same image, keeping no downloads: for the shell
+    /// that is printed, where a client's plugin may be absent. `None` where there is no such text,
+    /// since secrets are needed.
+    #[serde(default)]
+    pub plain: Option<PlainText>,
     /// Build arguments. One that is taken from the host (a proxy, which may hold a password) is known
     /// by name alone.
     pub args: BTreeMap<String, ArgValue>,
@@ -33,6 +38,31 @@ pub struct ImageBuild {
     pub no_cache: bool,
     /// Which of the engine's builders is to be used; chosen by the planner from the facts.
     pub builder: Builder,
+}
+
+/// A Dockerfile without the mounts of BuildKit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlainText {
+    /// The file in the context, as it is.
+    Own,
+    Text(String),
+}
+
+impl ImageBuild {
+    /// Whether the docker client needs its BuildKit plugin for this.
+    pub fn needs_buildkit_client(&self) -> bool {
+        self.builder == Builder::BuildKit && self.text.is_some() && self.plain.is_none()
+    }
+
+    /// The text that the docker client is given on its standard input; `None`: the context's own.
+    pub fn text_for_client(&self) -> Option<&str> {
+        match &self.plain {
+            Some(PlainText::Own) if self.builder == Builder::BuildKit => None,
+            Some(PlainText::Text(text)) if self.builder == Builder::BuildKit => Some(text),
+            _ => self.text.as_deref(),
+        }
+    }
 }
 
 /// The value of a build argument.

@@ -117,6 +117,10 @@ pub enum Action {
     Remove {
         path: PathBuf,
     },
+    /// A symlink; absent is fine, and what has taken its place stays.
+    Unlink {
+        path: PathBuf,
+    },
     /// Whole folder becomes visible at once.
     Rename {
         from: PathBuf,

@@ -30,9 +30,6 @@ pub struct Ticket {
     pub place: Vec<String>,
     /// When somebody asked for its end, RFC 3339.
     pub cancelled: Option<String>,
-    /// How it ended, where finding out costs more than a look: it is asked for once.
-    #[serde(default)]
-    pub ended: Option<State>,
 }
 
 /// A process, told apart from a later one of the same number.
@@ -46,7 +43,7 @@ pub struct Supervisor {
 }
 
 /// How a job is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum State {
     Queued,

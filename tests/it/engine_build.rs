@@ -42,6 +42,7 @@ fn image(context: &Path, builder: Builder) -> ImageBuild {
         context: context.to_owned(),
         dockerfile: "Dockerfile".into(),
         text: None,
+        plain: None,
         args: BTreeMap::new(),
         labels: BTreeMap::from([("scaf-test".to_owned(), "1".to_owned())]),
         secrets: Vec::new(),

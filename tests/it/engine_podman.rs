@@ -135,6 +135,7 @@ fn podman_builds() {
     let mut it = ImageBuild {
         tag: format!("localhost/scaf-test/{}:1", name()),
         context: folder.path().into(),
+        plain: None,
         dockerfile: "Dockerfile".into(),
         text: None,
         args: BTreeMap::from([("WHO".to_owned(), ArgValue::Plain("me & you".into()))]),

@@ -7,25 +7,25 @@
     reason = "a test that cannot go on says so and ends"
 )]
 
-mod adopt;
 mod build_network;
 mod check;
-mod config;
 mod dependency;
-mod doctor;
-mod eject;
+mod dry_run;
 mod engine_build;
 mod engine_faults;
 mod engine_podman;
 mod engine_run;
 mod engine_support;
 mod engine_twin;
-mod format;
+mod faults_engine;
+mod faults_files;
+mod faults_names;
+mod faults_run;
 mod gpu;
 mod job_corpus;
-mod jobs;
 mod jupyter;
 mod ps_stop_gc;
 mod reference;
 mod support;
 mod tidy;
+mod tree;

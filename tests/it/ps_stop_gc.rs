@@ -101,8 +101,7 @@ fn what_a_killed_scaf_left_on_the_host() {
         return;
     }
     let test = Test::experiment("digits", "minimal");
-    // It writes nothing: with its scaf gone, a write would end it (nobody reads).
-    test.write("src/digits/local.py", "import time\ntime.sleep(300)\n");
+    test.write("src/digits/local.py", "import time\nprint('begun', flush=True)\ntime.sleep(300)\n");
     let words = ["local", "digits", "--engine", "host"];
     let mut child = asleep(&test, &words);
     let shown = test.scaf(["ps", "--json"]).in_project().ok().json();

@@ -38,14 +38,6 @@ pub struct RunOptions {
     pub build_xargs: Option<String>,
 }
 
-impl RunOptions {
-    /// Whether nothing was said.
-    pub fn is_empty(&self) -> bool {
-        let Self { gpus, env, data, run_xargs, build_xargs } = self;
-        gpus.is_none() && env.is_empty() && data.is_none() && run_xargs.is_none() && build_xargs.is_none()
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DataMode {
     Ro,
@@ -64,7 +56,7 @@ Examples:
   Another script, on all GPUs, with arguments of its own
       scaf local digit_recognition --script train.py --gpus all -- --epochs 8
   The same, as typed to make
-      scaf local exp=digit_recognition script=train.py run-xargs=\"--gpus all\" script-xargs=\"--epochs 8\""
+      scaf local exp=digits script=train.py run-xargs=\"--gpus all\" script-xargs=\"--epochs 8\""
 )]
 pub struct LocalArgs {
     #[command(flatten)]

@@ -18,7 +18,12 @@ const PYTHON: &str = "3.12";
 
 pub fn run(context: &Context<'_>, args: NewExpArgs) -> Result<u8, Failure> {
     let given = args.name.or(args.exp).unwrap_or_default();
-    let name = match ExperimentName::parse(&given) {
+    let project = context.project()?;
+    // As everywhere, the path that a shell completes will do, too.
+    let code = format!("{}/", project.layout.code.display());
+    let plain = given.strip_prefix("./").unwrap_or(&given);
+    let plain = plain.strip_prefix(code.as_str()).unwrap_or(plain);
+    let name = match ExperimentName::parse(plain) {
         Ok(name) => name,
         Err(error) => {
             let mut failure = Failure::user(error.to_string());
@@ -28,7 +33,6 @@ pub fn run(context: &Context<'_>, args: NewExpArgs) -> Result<u8, Failure> {
             return Err(failure);
         }
     };
-    let project = context.project()?;
     let place = place(&project, &name)?;
     let python = match args.python {
         Some(version) => checked_version(version)?,

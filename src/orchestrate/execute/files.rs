@@ -142,6 +142,14 @@ pub fn remove(path: &Path) -> Result<(), FileError> {
     }
 }
 
+/// Removes a symlink; what is none, or not there, stays as it is.
+pub fn unlink(path: &Path) -> Result<(), FileError> {
+    match fs::symlink_metadata(path) {
+        Ok(there) if there.is_symlink() => remove(path),
+        _ => Ok(()),
+    }
+}
+
 /// Gives a file or folder another name, at once; nothing is ever overwritten.
 pub fn rename(from: &Path, to: &Path) -> Result<(), FileError> {
     if let Err(error) = fs::symlink_metadata(from) {

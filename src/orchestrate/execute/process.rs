@@ -18,7 +18,7 @@ use crate::spec::plan::shell;
 
 /// Lines of a tool's output that are kept for the error.
 const TAIL: usize = 30;
-/// How long a run whose output nobody reads may take to end.
+/// A run whose output nobody reads any more is asked to end; after this long it is made to.
 const GRACE_WITHOUT_READER: Duration = Duration::from_secs(10);
 /// How often a run's memory is looked at.
 const SAMPLE: Duration = Duration::from_millis(500);
@@ -147,6 +147,8 @@ pub struct End {
     pub status: u8,
     pub interrupted: bool,
     pub killed: bool,
+    /// Why the output could not be shown to its end; then the run was asked to end, as with a container.
+    pub output_lost: Option<String>,
     /// Bytes of the child itself, the largest seen.
     pub peak_memory: Option<u64>,
     pub started: SystemTime,
@@ -187,8 +189,14 @@ pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, 
         let mut stdout_log = open(request.stdout_log)?;
         let mut stderr_log = open(request.stderr_log)?;
         let (mut interrupted, mut killed, mut peak) = (false, false, None);
-        // Once nobody reads its output a run is asked to end, as a pipe would; and made to, after a while.
-        let (mut read_by_nobody, mut asked) = (false, None::<tokio::time::Instant>);
+        let mut lost_output: Option<String> = None;
+        let mut last_moment = Box::pin(tokio::time::sleep(Duration::MAX));
+        let pass = |signal| {
+            if let Some(group) = group {
+                // It may be over already.
+                let _ = rustix::process::kill_process_group(group, signal);
+            }
+        };
         let (mut out, mut err) = ([0u8; 8192], [0u8; 8192]);
         let mut status = None;
         let mut tick = tokio::time::interval(SAMPLE);
@@ -198,17 +206,23 @@ pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, 
             tokio::select! {
                 read = read(&mut stdout, &mut out), if stdout.is_some() => match read {
                     0 => stdout = None,
-                    count => read_by_nobody |= !show(
-                        &out[..count],
-                        request.child_to_stderr,
-                        stdout_log.as_mut(),
-                        request.stdout_log,
-                    )?,
+                    count => {
+                        let shown = show(&out[..count], request.child_to_stderr);
+                        keep(&out[..count], stdout_log.as_mut(), request.stdout_log)?;
+                        if let Err(error) = shown && lost_output.is_none() {
+                            // What a pipe's writer would meet: nobody reads any more.
+                            lost_output = Some(error.to_string());
+                            pass(Signal::TERM);
+                            last_moment = Box::pin(tokio::time::sleep(GRACE_WITHOUT_READER));
+                        }
+                    }
                 },
                 read = read(&mut stderr, &mut err), if stderr.is_some() => match read {
                     0 => stderr = None,
                     count => {
-                        show(&err[..count], true, stderr_log.as_mut(), request.stderr_log)?;
+                        // That nobody hears the talk is no reason to stop.
+                        let _ = show(&err[..count], true);
+                        keep(&err[..count], stderr_log.as_mut(), request.stderr_log)?;
                     }
                 },
                 ended = child.wait(), if status.is_none() => {
@@ -216,32 +230,28 @@ pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, 
                     grace = Box::pin(tokio::time::sleep(Duration::from_secs(2)));
                 }
                 () = &mut grace, if status.is_some() => break,
+                () = &mut last_moment, if status.is_none() && lost_output.is_some() && !killed => {
+                    killed = true;
+                    pass(Signal::KILL);
+                }
                 Some(number) = signals.next() => {
                     let signal = if interrupted { killed = true; Signal::KILL } else { named(number) };
                     interrupted = true;
-                    if let Some(group) = group {
-                        // It may be over already.
-                        let _ = rustix::process::kill_process_group(group, signal);
-                    }
+                    pass(signal);
                 }
-                _ = tick.tick() => {
-                    peak = peak.max(child.id().and_then(resident));
-                    if let (true, Some(group)) = (read_by_nobody, group) {
-                        let signal = match asked {
-                            None => Some(Signal::TERM),
-                            Some(since) => (since.elapsed() > GRACE_WITHOUT_READER).then_some(Signal::KILL),
-                        };
-                        if let Some(signal) = signal {
-                            killed = true;
-                            asked = Some(tokio::time::Instant::now());
-                            let _ = rustix::process::kill_process_group(group, signal);
-                        }
-                    }
-                }
+                _ = tick.tick() => peak = peak.max(child.id().and_then(resident)),
             }
         }
         let status = status.map_or(1, status_of);
-        Ok(End { status, interrupted, killed, peak_memory: peak, started, finished: SystemTime::now() })
+        Ok(End {
+            status,
+            interrupted,
+            killed,
+            output_lost: lost_output,
+            peak_memory: peak,
+            started,
+            finished: SystemTime::now(),
+        })
     })
 }
 
@@ -266,23 +276,21 @@ async fn read<R: tokio::io::AsyncRead + Unpin>(stream: &mut Option<R>, buffer: &
     }
 }
 
-/// Shows and keeps it; false when nobody reads any more. The log is written all the same.
-fn show(
-    bytes: &[u8],
-    to_stderr: bool,
-    log: Option<&mut File>,
-    path: Option<&Path>,
-) -> Result<bool, ProcessError> {
-    let shown = if to_stderr {
-        io::stderr().write_all(bytes)
-    } else {
-        let mut out = io::stdout().lock();
-        out.write_all(bytes).and_then(|()| out.flush())
-    };
-    if let (Some(log), Some(path)) = (log, path) {
-        log.write_all(bytes).map_err(|source| ProcessError::Log { path: path.to_owned(), source })?;
+fn show(bytes: &[u8], to_stderr: bool) -> io::Result<()> {
+    if to_stderr {
+        return io::stderr().write_all(bytes);
     }
-    Ok(shown.is_ok())
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush())
+}
+
+fn keep(bytes: &[u8], log: Option<&mut File>, path: Option<&Path>) -> Result<(), ProcessError> {
+    match (log, path) {
+        (Some(log), Some(path)) => {
+            log.write_all(bytes).map_err(|source| ProcessError::Log { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The largest resident set of a process so far, in bytes (`VmHWM` of proc(5), which counts KiB).

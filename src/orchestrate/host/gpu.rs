@@ -147,17 +147,7 @@ impl Gpus {
 pub struct Reservation {
     pub uuids: Vec<String>,
     /// Locked; the lock ends with the file, and so with the process, however it ends.
-    locks: Vec<File>,
-}
-
-impl Reservation {
-    /// A process that is started from now on holds them, too, and keeps them when this one has ended.
-    pub fn hand_over(&self) -> io::Result<()> {
-        for lock in &self.locks {
-            rustix::io::fcntl_setfd(lock, rustix::io::FdFlags::empty())?;
-        }
-        Ok(())
-    }
+    _locks: Vec<File>,
 }
 
 /// Takes idle GPUs: `count` of them, or all that are idle. Without `hold` they are only named, as for a
@@ -204,7 +194,7 @@ pub fn reserve(
     if uuids.len() < wanted as usize {
         return Err(GpuError::NotIdle { wanted, idle, all: survey.gpus.len(), busy });
     }
-    Ok(Reservation { uuids, locks })
+    Ok(Reservation { uuids, _locks: locks })
 }
 
 /// The folder of the reservations, writable by every user, each of whom may remove only what is theirs.

@@ -6,7 +6,7 @@ use crate::project::name::ExperimentName;
 use crate::spec::build_context::BuildContext;
 use crate::spec::dockerfile::{Base, BuildHelp, Dockerfile, rewrite};
 use crate::spec::hint::{Explain, Fault};
-use crate::spec::image::{ArgValue, Builder, ImageBuild};
+use crate::spec::image::{ArgValue, Builder, ImageBuild, PlainText};
 use crate::spec::image_tag::{self, Inputs, Reason};
 use crate::spec::network::{ForBuild, NetworkHelp};
 
@@ -241,6 +241,7 @@ pub fn plan_build(request: &BuildRequest<'_>, facts: &BuildFacts) -> Result<Buil
     let network = flags.network.as_deref().or(*network);
     let mut notes = Vec::new();
     let for_build = help_for(help, *builder, network, &context.text, &mut notes)?;
+    let plain = plain_text(&context.text, *mirror, &for_build, &image_tag::plain(&flags.args));
     let mut args = for_build.args;
     // What the user says beats what was found.
     args.extend(flags.args.clone());
@@ -263,6 +264,7 @@ pub fn plan_build(request: &BuildRequest<'_>, facts: &BuildFacts) -> Result<Buil
         context: context.directory.clone(),
         dockerfile: context.dockerfile.clone(),
         text,
+        plain,
         args,
         labels,
         secrets: for_build.secrets,
@@ -280,6 +282,31 @@ pub(super) fn labels(project: &str, experiment: &str, inputs: &Inputs) -> BTreeM
         (image_tag::LABEL_EXPERIMENT.to_owned(), experiment.to_owned()),
         (image_tag::LABEL_INPUTS.to_owned(), inputs.to_label()),
     ])
+}
+
+/// The text that a builder of old makes the same image from, if there is one.
+pub(super) fn plain_text(
+    text: &str,
+    mirror: Option<&str>,
+    help: &ForBuild,
+    args: &BTreeMap<String, String>,
+) -> Option<PlainText> {
+    let file = Dockerfile::read(text, args);
+    let own_mounts = file.instructions.iter().any(|one| !one.mounts().is_empty() || !one.heredocs.is_empty());
+    if !help.secrets.is_empty() || own_mounts || file.syntax.is_some() {
+        return None;
+    }
+    let rewritten = rewrite(
+        text,
+        &BuildHelp {
+            mirror: mirror.map(str::to_owned),
+            secrets: Vec::new(),
+            env: help.env.clone(),
+            caches: false,
+            args: args.clone(),
+        },
+    );
+    Some(rewritten.map_or(PlainText::Own, PlainText::Text))
 }
 
 fn check_bases(file: &Dockerfile, path: &str) -> Result<(), BuildPlanError> {

@@ -9,11 +9,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::build::{BuildPlanError, help_for, labels};
+use super::build::{BuildPlanError, help_for, labels, plain_text};
 use crate::project::name::ExperimentName;
 use crate::spec::build_context::BuildContext;
 use crate::spec::dockerfile::{BuildHelp, rewrite};
-use crate::spec::image::{Builder, ImageBuild};
+use crate::spec::image::{Builder, ImageBuild, PlainText};
 use crate::spec::image_tag::{self, Inputs};
 use crate::spec::network::NetworkHelp;
 
@@ -52,10 +52,6 @@ const KERNEL: &str =
     "'ipykernel==7.3.0; python_version >= \"3.10\"' 'ipykernel==6.31.0; python_version < \"3.10\"'";
 const SERVER: &str =
     "'jupyterlab==4.6.6; python_version >= \"3.10\"' 'jupyterlab==4.5.11; python_version < \"3.10\"'";
-
-/// The same pins for who makes the layers without scaf.
-pub const PYTEST_PLAIN: &str = "pytest==9.2.0";
-pub const JUPYTERLAB_PLAIN: &str = "jupyterlab==4.6.6";
 
 /// One command, so that nothing of the way there stays in the layer. pip comes from a virtual
 /// environment, since the image's Python may be without one, and old; the versions that are
@@ -129,6 +125,10 @@ pub fn plan_layer(request: &LayerRequest<'_>) -> Result<LayerPlan, BuildPlanErro
         image_tag::LABEL_BASE.to_owned(),
         serde_json::to_string(&BTreeMap::from([(base, "")])).unwrap_or_default(),
     );
+    let plain = plain_text(&text, None, &for_build, &BTreeMap::new()).map(|plain| match plain {
+        PlainText::Own => PlainText::Text(text.clone()),
+        other => other,
+    });
     let rewritten = rewrite(
         &text,
         &BuildHelp {
@@ -144,6 +144,7 @@ pub fn plan_layer(request: &LayerRequest<'_>) -> Result<LayerPlan, BuildPlanErro
         context: context.clone(),
         dockerfile: "Dockerfile".to_owned(),
         text: Some(rewritten.unwrap_or(text)),
+        plain,
         args: for_build.args,
         labels,
         secrets: for_build.secrets,

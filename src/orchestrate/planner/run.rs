@@ -10,7 +10,6 @@ use crate::project::layout::{COMMON, Layout};
 use crate::spec::bundle::Manifest;
 use crate::spec::capability::Capability;
 use crate::spec::container::{EnvValue, Port};
-use crate::spec::job::command_line;
 use crate::spec::mount::{Access, Mount};
 use crate::spec::plan::{Action, IfThere, Logs, Plan, Ready, Step};
 use crate::spec::run::{Enclosure, Intent, Run, RunFlags};
@@ -258,7 +257,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, EncloseError> {
     }
     // What stands for a mount is no more to be seen after the run than a mount would be.
     for link in links {
-        plan.always("take away what the run did not touch", Action::Remove { path: link });
+        plan.always("take away what the run did not touch", Action::Unlink { path: link });
     }
     plan.always(
         "take away what the run did not touch",
@@ -322,7 +321,7 @@ fn argv(
             words(&["/bin/sh", "-c", "if command -v bash >/dev/null; then exec bash; else exec sh; fi"])
         }
         Program::Shell { command } => command.clone(),
-        Program::JobCommand { text } => command_line::argv(text),
+        Program::JobCommand { text } => vec!["/bin/sh".to_owned(), "-c".to_owned(), text.clone()],
     }
 }
 

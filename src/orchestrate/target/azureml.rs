@@ -237,7 +237,6 @@ mod tests {
             supervisor: None,
             place: Vec::new(),
             cancelled: None,
-            ended: None,
         }
     }
 

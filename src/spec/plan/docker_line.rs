@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::spec::container::{Container, Device, EnvValue, Port, Ulimit};
 use crate::spec::gpu::GpuRequest;
-use crate::spec::image::{ArgValue, Builder, ImageBuild};
+use crate::spec::image::{ArgValue, ImageBuild};
 use crate::spec::mount::{Access, Mount};
 use crate::spec::secret::{BuildSecret, SecretSource};
 
@@ -121,21 +121,23 @@ pub fn run(client: &str, container: &Container) -> Vec<String> {
 
 /// `docker build …` as words; the Dockerfile's text is on standard input where scaf changes it.
 pub fn build(client: &str, build: &ImageBuild) -> Vec<String> {
+    let (buildx, text) = (build.needs_buildkit_client(), build.text_for_client());
     let ImageBuild {
         tag,
         context,
         dockerfile,
-        text,
+        text: _,
+        plain: _,
         args,
         labels,
         secrets,
         network,
         pull,
         no_cache,
-        builder,
+        builder: _,
     } = build;
     let mut line = Line(vec![client.to_owned()]);
-    if *builder == Builder::BuildKit && (text.is_some() || !secrets.is_empty()) && client == "docker" {
+    if buildx && client == "docker" {
         line.0.push("buildx".to_owned());
         line.0.push("build".to_owned());
         line.0.push("--load".to_owned());

@@ -10,7 +10,7 @@ use crate::spec::container::EnvValue;
 use crate::spec::secret::{BuildSecret, SecretSource};
 use crate::spec::ticket::Supervisor;
 
-/// The whole plan, to be piped into `sh`.
+/// The whole plan, to be piped into `sh`. What it does not do stands in `docs/reference/dry_run.md`.
 pub fn script(plan: &Plan) -> String {
     let Plan { version: _, title, steps, notes } = plan;
     let mut text = format!("# {title}\n");
@@ -19,15 +19,26 @@ pub fn script(plan: &Plan) -> String {
             let _ = writeln!(text, "# {line}");
         }
     }
-    text.push_str("set -u\nstatus=0\n");
-    for Step { why, when, action } in steps {
+    if steps.is_empty() {
+        text.push_str("# nothing is to be done\n");
+        return text;
+    }
+    // In braces: the shell reads all of it before it begins, so that a run which reads standard input
+    // cannot swallow the rest of a script that comes that way.
+    text.push_str("{\nset -u\nstatus=0\n");
+    let mut steps = steps.as_slice();
+    while let Some(Step { why, when, action }) = steps.first() {
         let _ = write!(text, "\n# {}\n", why.replace('\n', " "));
-        let body = lines(action);
+        // What is done for one reason, in one go.
+        let count = if is_deed(action, *when) {
+            steps.iter().take_while(|next| next.why == *why && is_deed(&next.action, next.when)).count()
+        } else {
+            1
+        };
+        let (now, rest) = steps.split_at(count);
+        steps = rest;
+        let body = bodies(now);
         match when {
-            // Of several runs the first that failed gives the status.
-            When::Always if is_run(action) => {
-                let _ = write!(text, "kept=$status\n{body}[ $kept = 0 ] || status=$kept\n");
-            }
             When::Always => text.push_str(&body),
             When::InTurn if matches!(action, Action::MakeSecret { .. }) => text.push_str(&body),
             When::InTurn if is_run(action) => {
@@ -40,8 +51,38 @@ pub fn script(plan: &Plan) -> String {
             }
         }
     }
-    text.push_str("\nexit $status\n");
+    text.push_str("\nexit $status\n}\n");
     text
+}
+
+/// A step that ends with done or failed, and leaves nothing for later ones but files and images.
+fn is_deed(action: &Action, when: When) -> bool {
+    when == When::InTurn && !is_run(action) && !matches!(action, Action::MakeSecret { .. })
+}
+
+/// The lines of these steps; folders that are made one after another stand on one line.
+fn bodies(steps: &[Step]) -> String {
+    let mut text = String::new();
+    let mut folders = Vec::new();
+    for Step { why: _, when: _, action } in steps {
+        if let Action::MakeDirectory { path: folder } = action {
+            folders.push(path(folder));
+            continue;
+        }
+        text.push_str(&make_folders(&mut folders));
+        text.push_str(&lines(action));
+    }
+    text.push_str(&make_folders(&mut folders));
+    text
+}
+
+fn make_folders(folders: &mut Vec<String>) -> String {
+    if folders.is_empty() {
+        return String::new();
+    }
+    let line = format!("mkdir -p {}\n", folders.join(" \\\n  "));
+    folders.clear();
+    line
 }
 
 fn is_run(action: &Action) -> bool {
@@ -104,6 +145,7 @@ fn lines(action: &Action) -> String {
             )
         }
         Action::Remove { path: gone } => format!("rm -rf {}\n", path(gone)),
+        Action::Unlink { path: link } => format!("[ ! -L {0} ] || rm -f {0}\n", path(link)),
         Action::Rename { from, to } => {
             let (folder, refuse, from, to) = (parent(to), refuse(to), path(from), path(to));
             format!("ls -d {from} >/dev/null\nmkdir -p {folder}\n{refuse}mv {from} {to}\n")
@@ -128,7 +170,7 @@ fn lines(action: &Action) -> String {
         Action::BuildImage { engine, build } => {
             let words = line(&docker_line::build(engine.client(), build));
             let made = made_secrets(&build.secrets);
-            match &build.text {
+            match build.text_for_client() {
                 Some(text) => {
                     let (begin, body) = here(text);
                     format!("{made}{words} >&2 {begin}\n{body}")
@@ -324,8 +366,9 @@ fn env_prefix(env: &BTreeMap<String, EnvValue>, unset: &[String]) -> String {
     for (name, value) in env {
         match value {
             EnvValue::Plain(value) => words.push(word(&format!("{name}={value}"))),
-            EnvValue::FromHost => words.push(format!("{name}=\"${name}\"")),
-            EnvValue::Prefix(value) => words.push(format!("{name}={}:\"${name}\"", word(value))),
+            // One that is not set is not passed on.
+            EnvValue::FromHost => words.push(format!("${{{name}+\"{name}=${name}\"}}")),
+            EnvValue::Prefix(value) => words.push(format!("{name}={}\"${{{name}:+:${name}}}\"", word(value))),
         }
     }
     if words.is_empty() { String::new() } else { format!("env {} ", words.join(" ")) }
@@ -334,31 +377,44 @@ fn env_prefix(env: &BTreeMap<String, EnvValue>, unset: &[String]) -> String {
 /// The command with its two streams shown and kept, and its own exit status in `$status`.
 fn logged(command: &str, logs: Option<&Logs>, ready: Option<&Ready>, tty: bool) -> String {
     let mut text = String::new();
-    if let Some(Ready { url, message, token_env: _ }) = ready {
+    if let Some(Ready { url, message, token_env }) = ready {
+        let mut said = word(message);
+        if let Some(name) = token_env {
+            // The quotes end before the variable and begin again behind it.
+            let parts: Vec<String> = message.split("{token}").map(word).collect();
+            said = parts.join(&format!("\"${name}\""));
+        }
         let _ = writeln!(
             text,
-            "( until curl -s -o /dev/null {}; do sleep 0.2; done; echo {} >&2 ) &",
-            word(url),
-            word(message)
+            "( until curl -s -o /dev/null {}; do sleep 0.2; done; printf '%s\\n' {said} >&2 ) &\nready=$!",
+            word(url)
         );
     }
     match logs {
         Some(Logs { stdout, stderr: Some(stderr) }) if !tty => {
-            // Standard output and standard error each through a tee of its own: 3 carries the first
-            // past the second's pipe, 4 is the real standard output, 5 takes the exit status out.
-            let _ = writeln!(
+            // Each stream through a `tee` of its own. 3 leads to the one of standard error, past the pipe of
+            // standard output; 5 takes the exit status out; 6 and 7 are the real streams. The command
+            // itself sees none of them.
+            let _ = write!(
                 text,
-                "status=$( {{ {{ {{ {{ {command}; echo $? >&5; }} 2>&1 >&3 3>&- 4>&- | tee {} >&2; }} 3>&1 | tee {} >&4; }} 5>&1 1>&4; }} 4>&6 )",
-                path(stderr),
-                path(stdout)
+                "{{ status=$(\n\
+                 {{ {{ {{ {{\n{command} 3>&- 5>&- 6>&- 7>&-\necho $? >&5\n\
+                 }} 2>&3 | tee {} >&6 3>&- 5>&- 7>&-\n\
+                 }} 3>&1 | tee {} >&7 5>&- 6>&-\n\
+                 }} 5>&1\n\
+                 }}\n) ; }} 6>&1 7>&2\n",
+                path(stdout),
+                path(stderr)
             );
-            format!("exec 6>&1\n{text}")
         }
         Some(_) | None => {
             let _ = writeln!(text, "{command}\nstatus=$?");
-            text
         }
     }
+    if ready.is_some() {
+        text.push_str("kill \"$ready\" 2>/dev/null || :\n");
+    }
+    text
 }
 
 fn tidy(scratch: &Path, copy: Option<&Path>, bundle: Option<&Path>) -> String {

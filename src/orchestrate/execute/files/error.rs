@@ -78,9 +78,24 @@ fn mount_of(path: &Path) -> PathBuf {
     let mut above = path.ancestors().skip_while(|folder| folder.metadata().is_err());
     let Some(lowest) = above.next() else { return path.to_owned() };
     let Ok(lowest) = lowest.canonicalize() else { return lowest.to_owned() };
+    // A folder mounted a second time (`mount --bind`) is on the same device, so the table is asked first.
+    if let Some(mount) = std::fs::read_to_string("/proc/self/mountinfo").ok().and_then(|table| {
+        let points = table.lines().filter_map(|line| line.split(' ').nth(4)).map(unescaped);
+        points.filter(|point| lowest.starts_with(point)).max_by_key(|point| point.as_os_str().len())
+    }) {
+        return mount;
+    }
     let device = |folder: &Path| folder.metadata().map(|found| found.dev()).ok();
     let own = device(&lowest);
     lowest.ancestors().take_while(|folder| device(folder) == own).last().unwrap_or(&lowest).to_owned()
+}
+
+/// proc(5) writes spaces and their like as `\040`.
+fn unescaped(text: &str) -> PathBuf {
+    let plain = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")]
+        .iter()
+        .fold(text.to_owned(), |text, (code, plain)| text.replace(code, plain));
+    PathBuf::from(plain)
 }
 
 fn word(path: &Path) -> String {

@@ -59,6 +59,7 @@ fn do_it(action: &Action) -> Result<(), FileError> {
         }
         Action::Symlink { link, target } => symlink(link, target),
         Action::Remove { path } => remove(path),
+        Action::Unlink { path } => unlink(path),
         Action::Rename { from, to } => rename(from, to),
         Action::KeepBundle { source, manifest, digest, into } => {
             keep_bundle(source, manifest, digest, into).map(|_| ())

@@ -278,3 +278,27 @@ fn layers_on_top() {
     context.requirements = vec![("requirements.txt".into(), "PyTest==9.2.0\n".into())];
     assert!(!needs_pytest(&context));
 }
+
+#[test]
+fn a_client_without_buildkit_can_do_what_needs_no_secret() {
+    let printed = |case: &Case| {
+        let build = case.plan(&facts()).unwrap().build.unwrap();
+        let engine = ContainerEngine::Docker;
+        let mut plan = Plan::new("x");
+        plan.step("make the image", Action::BuildImage { engine, build });
+        shell::script(&plan)
+    };
+    // scaf itself sends the mount of a cache; by hand the author's own file makes the same image.
+    let own = printed(&Case::new(TEXT));
+    assert!(own.contains("docker build --tag") && own.contains("/p/src/digits/environment >&2\n"), "{own}");
+    assert!(!own.contains("--mount") && !own.contains("--file"), "{own}");
+    let mirrored = printed(&Case { mirror: Some("registry.example.com/hub"), ..Case::new(TEXT) });
+    assert!(mirrored.contains("docker build --tag") && mirrored.contains("--file - "), "{mirrored}");
+    assert!(mirrored.contains("\nFROM registry.example.com/hub/library/python:3.11-slim\n"), "{mirrored}");
+    assert!(!mirrored.contains("--mount"), "{mirrored}");
+    // The author's own mounts, and secrets, are for BuildKit alone.
+    let mounts = printed(&Case::new("FROM a\nRUN --mount=type=cache,target=/c pip install x\n"));
+    assert!(mounts.contains("docker buildx build --load"), "{mounts}");
+    let secrets = printed(&Case { help: network_help(), ..Case::new(TEXT) });
+    assert!(secrets.contains("docker buildx build --load"), "{secrets}");
+}

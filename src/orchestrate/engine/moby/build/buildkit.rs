@@ -135,6 +135,7 @@ fn request(build: &ImageBuild, arguments: &[Argument], session: &str, reference:
         context: _,
         dockerfile,
         text: _,
+        plain: _,
         args: _,
         labels,
         secrets: _,

@@ -168,6 +168,7 @@ fn query(build: &ImageBuild, arguments: &[Argument], secrets: &[(String, String)
         context: _,
         dockerfile,
         text: _,
+        plain: _,
         args: _,
         labels,
         secrets: _,

@@ -164,7 +164,7 @@ impl Watch {
         let base = vertex.name.strip_prefix("[internal] load metadata for ").map(str::to_owned);
         Some(Failure {
             name: vertex.name.clone(),
-            text: without_count(&vertex.name).to_owned(),
+            text: author_words(without_count(&vertex.name)),
             base,
             output: vertex.tail.kept(),
             message: vertex.error.clone(),
