@@ -19,6 +19,7 @@ pub use run::*;
 #[derive(Debug, Parser)]
 #[command(
     name = "scaf",
+    bin_name = "scaf",
     version,
     disable_help_subcommand = true,
     subcommand_required = true,
