@@ -1,6 +1,7 @@
 //! Who does it, and where. The only ring that acts, through three doors: **load** reads the project,
 //! **ask** asks the world, **execute** carries out a plan.
 
+pub mod checkup;
 pub mod enclosure;
 pub mod engine;
 pub mod execute;

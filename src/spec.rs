@@ -6,6 +6,7 @@ pub mod byte_size;
 pub mod capability;
 pub mod check;
 pub mod container;
+pub mod diagnosis;
 pub mod dockerfile;
 pub mod env_vars;
 pub mod gpu;

@@ -2,6 +2,7 @@
 
 mod care;
 mod dependency;
+mod job;
 mod project;
 mod run;
 
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use care::*;
 pub use dependency::*;
+pub use job::*;
 pub use project::*;
 pub use run::*;
 
@@ -107,16 +109,31 @@ pub enum Command {
     Terminal(TerminalArgs),
     /// Run an experiment's tests in its image
     Test(TestArgs),
+    /// Hand an experiment to a target, as its job file says
+    Job(JobArgs),
+    /// Jobs that were handed over: how they are, what they say, their end, their outputs
+    Jobs(JobsArgs),
     /// What was run, with what, and how it ended
     Runs(RunsArgs),
     /// Look for what a reviewer would ask: layers, links, job files, notebooks
     Check(CheckArgs),
+    /// Put code in order with a pinned ruff: imports, lint, layout
+    Format(FormatArgs),
     /// What scaf has running, or left
     Ps(PsArgs),
     /// Stop runs: ask, wait, kill
     Stop(StopArgs),
     /// Reclaim space: show what can go, with sizes, and remove it
     Gc(GcArgs),
+    /// Show every setting, its value, and where it was set
+    Config(ConfigArgs),
+    /// Carry out a stored plan: what sees to a job
+    #[command(hide = true)]
+    RunPlan(RunPlanArgs),
+    /// Say what was found, what is wrong, and what mends it
+    Doctor(DoctorArgs),
+    /// Write a Makefile with which the project goes on without scaf
+    Eject(EjectArgs),
     /// Print the completion script of a shell
     Completions(CompletionsArgs),
     /// Print a manual page

@@ -43,6 +43,11 @@ impl<'a> Context<'a> {
         Ok(Self { global, environment, ui, directory })
     }
 
+    /// Whether more is to be said (`-v`).
+    pub fn verbose(&self) -> bool {
+        self.global.verbose > 0
+    }
+
     /// The project around the working directory.
     pub fn project(&self) -> Result<Project, Failure> {
         let root = load::experiments::find_project(&self.directory).ok_or_else(|| {
@@ -64,7 +69,7 @@ impl<'a> Context<'a> {
     }
 
     /// The flags that are settings, too.
-    fn flags(&self) -> Layer {
+    pub fn flags(&self) -> Layer {
         Layer::of_flags(
             self.global.engine.map(|engine| ("engine.default", engine.name().to_owned(), "--engine")),
         )

@@ -29,6 +29,12 @@ impl Failure {
         self
     }
 
+    /// Says first what it is about.
+    pub fn context(mut self, about: &str) -> Self {
+        self.message = format!("{about}: {}", self.message);
+        self
+    }
+
     /// The exit status (product.md §4).
     pub fn status(&self) -> u8 {
         match self.fault {

@@ -16,6 +16,15 @@ use crate::orchestrate::reporter::{Event, Reporter};
 use crate::spec::env_vars::{self, Environment};
 use crate::spec::hint::Fault;
 
+/// One of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// stdout
+    Data,
+    /// stderr
+    Talk,
+}
+
 /// How much and in what dress scaf talks.
 #[derive(Debug)]
 pub struct Ui {
@@ -53,6 +62,11 @@ impl Ui {
         if self.colour { style.force_styling(true).apply_to(text).to_string() } else { text.to_owned() }
     }
 
+    /// Data in colours, where standard output is a terminal, too.
+    pub fn paint(&self, style: Style, text: &str) -> String {
+        if io::stdout().is_terminal() { self.style(style, text) } else { text.to_owned() }
+    }
+
     /// A line of talk. That nobody can read it (stderr closed) is no reason to stop.
     fn talk(&self, text: &str) {
         let guard = self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -70,6 +84,22 @@ impl Ui {
                 Err(Failure::user(format!("cannot write to standard output: {error}")))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Bytes that somebody else wrote, as they are. False when nobody reads them any more.
+    pub fn pass_on(&self, stream: Stream, bytes: &[u8]) -> Result<bool, Failure> {
+        let written = match stream {
+            Stream::Data => {
+                let mut out = io::stdout().lock();
+                out.write_all(bytes).and_then(|()| out.flush())
+            }
+            Stream::Talk => io::stderr().write_all(bytes),
+        };
+        match written {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(Failure::user(format!("cannot write: {error}"))),
         }
     }
 

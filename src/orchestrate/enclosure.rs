@@ -43,6 +43,39 @@ pub struct Request<'a> {
     /// What the intent needs beside the experiment's own environment.
     pub layer: Option<Layer>,
     pub host: HostMay,
+    /// The environment, where it is not the experiment's own folder.
+    pub source: Option<&'a EnvironmentSource>,
+}
+
+/// An environment that a job file names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EnvironmentSource {
+    /// A folder with a Dockerfile of that name.
+    Folder { directory: PathBuf, dockerfile: String },
+    /// An image as it is.
+    Image(String),
+}
+
+impl Request<'_> {
+    fn context(&self) -> Result<BuildContext, EnvironmentError> {
+        match self.source {
+            None => environment_folder::read(
+                &self.experiment.dir.join(ENVIRONMENT),
+                environment_folder::DOCKERFILE,
+            ),
+            Some(EnvironmentSource::Folder { directory, dockerfile }) => {
+                environment_folder::read(directory, dockerfile)
+            }
+            // As an environment of one line, so that it is pulled, named and found again like any other.
+            Some(EnvironmentSource::Image(image)) => Ok(BuildContext {
+                directory: self.experiment.dir.join(ENVIRONMENT),
+                dockerfile: environment_folder::DOCKERFILE.to_owned(),
+                text: format!("FROM {image}\n"),
+                entries: Vec::new(),
+                requirements: Vec::new(),
+            }),
+        }
+    }
 }
 
 /// What a run is enclosed in.
@@ -118,9 +151,10 @@ impl Explain for EnclosureError {
 
 /// Reads the environment folder, asks the engines, and plans.
 pub fn find(request: &Request<'_>) -> Result<Enclosed, EnclosureError> {
-    let Request { layout: _, experiment, settings, environment, build_words, layer: _, host } = request;
+    let Request { layout: _, experiment: _, settings, environment, build_words, layer: _, host, source: _ } =
+        request;
     let flags = BuildFlags::parse(build_words)?;
-    let context = environment_folder::read(&experiment.dir.join(ENVIRONMENT), "Dockerfile")?;
+    let context = request.context()?;
     let empty = NetworkHelp::default();
     let build = build_request(request, &context, &flags, &empty);
     let needs = Needs { tag: build.tag(), bases: build.bases() };
@@ -169,7 +203,11 @@ fn in_container(
     }
     let mut prepare = Vec::new();
     let fresh = build.is_none();
-    if let Some(build) = build {
+    if let Some(mut build) = build {
+        if matches!(request.source, Some(EnvironmentSource::Image(_))) {
+            // Its one line is in no file.
+            build.text.get_or_insert_with(|| context.text.clone());
+        }
         let reasons: Vec<String> = why.iter().map(ToString::to_string).collect();
         let why = if reasons.is_empty() {
             "make the image".to_owned()
@@ -281,7 +319,7 @@ fn plan_with(
 /// The plan for an experiment's image alone, with the engine that is to make it.
 pub fn image_plan(request: &Request<'_>) -> Result<(Moby, BuildPlan, String), EnclosureError> {
     let flags = BuildFlags::parse(request.build_words)?;
-    let context = environment_folder::read(&request.experiment.dir.join(ENVIRONMENT), "Dockerfile")?;
+    let context = request.context()?;
     let empty = NetworkHelp::default();
     let build = build_request(request, &context, &flags, &empty);
     let needs = Needs { tag: build.tag(), bases: build.bases() };

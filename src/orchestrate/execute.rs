@@ -299,7 +299,7 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
             if let Some(reason) = &outcome.output_lost {
                 output_lost(reason, world);
             }
-            ended.status = outcome.status;
+            keep_status(ended, outcome.status);
             ended.ran = true;
             ended.interrupted = outcome.interrupted;
             ended.killed = outcome.killed;
@@ -374,7 +374,7 @@ fn run_container(
     if let Some(note) = &end.complaint {
         world.reporter.tell(Event::Detail(note));
     }
-    ended.status = end.status;
+    keep_status(ended, end.status);
     ended.ran = true;
     ended.out_of_memory = end.out_of_memory;
     ended.interrupted = end.signal.is_some();
@@ -384,6 +384,13 @@ fn run_container(
     ended.finished = Some(end.finished);
     ended.container = Some(end.container);
     Ok(())
+}
+
+/// Of several runs the first that failed gives the status.
+fn keep_status(ended: &mut Ended, status: u8) {
+    if ended.status == 0 {
+        ended.status = status;
+    }
 }
 
 fn output_lost(reason: &str, world: &World<'_>) {

@@ -43,6 +43,22 @@ pub struct Watched {
 }
 
 impl Watched {
+    fn of(request: &GpuRequest, environment: &Environment) -> Self {
+        let devices = match request {
+            GpuRequest::Devices(devices) => devices.clone(),
+            // The first ones: that is what a bare number means to NVIDIA's toolkit.
+            GpuRequest::Count(count) => (0..*count).map(|index| index.to_string()).collect(),
+            GpuRequest::All | GpuRequest::Free(_) => Vec::new(),
+        };
+        Self { library: library(environment), devices }
+    }
+
+    /// Out of what a record says of a run's GPUs: `all`, `free:1 (device=GPU-…)`.
+    pub fn of_record(shown: &str, environment: &Environment) -> Option<Self> {
+        let given = shown.split_once(" (").map_or(shown, |(_, given)| given.trim_end_matches(')'));
+        Some(Self::of(&GpuRequest::parse(given).ok()?, environment))
+    }
+
     pub fn start(&self) -> gpu::Sampler {
         gpu::Sampler::start(self.library.clone(), self.devices.clone())
     }
@@ -163,13 +179,7 @@ pub fn choose(
 }
 
 fn take(chosen: &mut Chosen, request: GpuRequest, environment: &Environment) {
-    let devices = match &request {
-        GpuRequest::Devices(devices) => devices.clone(),
-        // The first ones: that is what a bare number means to NVIDIA's toolkit.
-        GpuRequest::Count(count) => (0..*count).map(|index| index.to_string()).collect(),
-        GpuRequest::All | GpuRequest::Free(_) => Vec::new(),
-    };
-    chosen.watched = Some(Watched { library: library(environment), devices });
+    chosen.watched = Some(Watched::of(&request, environment));
     chosen.request = Some(request);
 }
 
@@ -210,6 +220,16 @@ mod tests {
             Wish::of(None, &GpuSetting::Required(all.clone())),
             Some(Wish { request: all, optional: false })
         );
+    }
+
+    #[test]
+    fn what_a_record_says_can_be_watched() {
+        let of =
+            |shown: &str| Watched::of_record(shown, &Environment::default()).map(|watched| watched.devices);
+        assert_eq!(of("all"), Some(Vec::new()));
+        assert_eq!(of("2"), Some(vec!["0".to_owned(), "1".to_owned()]));
+        assert_eq!(of("free:1 (device=GPU-1)"), Some(vec!["GPU-1".to_owned()]));
+        assert_eq!(of("?"), None);
     }
 
     #[test]

@@ -83,6 +83,9 @@ fn of(entry: Entry) -> Result<Option<Handed>, JobsError> {
 
 /// How a job is. What cannot be found out is a state, too.
 pub fn state(job: &Handed, environment: &Environment, host: &str) -> State {
+    if let Some(ended) = &job.ticket.ended {
+        return ended.clone();
+    }
     let Asked { question, read } = match job.target.status(&job.ticket) {
         Ok(asked) => asked,
         Err(error) => return State::Unknown { reason: error.to_string() },
@@ -108,7 +111,13 @@ pub fn state(job: &Handed, environment: &Environment, host: &str) -> State {
             Err(reason) => return State::Unknown { reason },
         },
     };
-    read(&job.ticket, &answer)
+    let state = read(&job.ticket, &answer);
+    if state.is_over() && matches!(answer, Answer::Command { .. }) {
+        // What is over stays so. That it cannot be noted down costs another question, no more.
+        let ticket = Ticket { ended: Some(state.clone()), ..job.ticket.clone() };
+        let _ = supervisor::write_ticket(&job.entry.folder, &ticket);
+    }
+    state
 }
 
 /// Runs a target's client for its answer.

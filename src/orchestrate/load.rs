@@ -1,5 +1,6 @@
 //! The first door: reads the project and its configuration from the disk, and changes nothing.
 
+pub mod ancestor;
 pub mod bundle;
 pub mod check;
 pub mod environment;

@@ -3,6 +3,8 @@
 pub mod adopt;
 pub mod build;
 pub mod dependency;
+pub mod eject;
+pub mod format;
 pub mod gc;
 pub mod init;
 pub mod job;

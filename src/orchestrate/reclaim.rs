@@ -17,6 +17,7 @@ use crate::spec::env_vars::Environment;
 use crate::spec::image_tag;
 use crate::spec::plan::Action;
 use crate::spec::plan::shell::VENV_COMPLETE;
+use crate::spec::record::Record;
 use crate::spec::settings::Settings;
 
 /// What was found, and what could not be looked at.
@@ -106,6 +107,12 @@ fn runs(
         if let Err(error) = &record {
             warnings.push(format!("{error}; no bundle is removed, since this one's cannot be known"));
         }
+        if let Ok(record) = &record {
+            facts.images_of_runs.extend(images_of(record));
+        }
+        if let Ok(Some(outcome)) = entry.outcome() {
+            facts.images_of_runs.extend(outcome.image_id);
+        }
         let alive = running.iter().any(|run| {
             run.run == entry.name
                 && run.experiment == entry.experiment
@@ -124,6 +131,19 @@ fn runs(
         });
     }
     Ok(())
+}
+
+/// The images that a run named: its experiment's own, and a layer on it.
+fn images_of(record: &Record) -> Vec<String> {
+    let mut found: Vec<String> = record.image.iter().chain(&record.image_id).cloned().collect();
+    for step in &record.plan.steps {
+        match &step.action {
+            Action::BuildImage { build, .. } => found.push(build.tag.clone()),
+            Action::RunContainer { container, .. } => found.push(container.image.clone()),
+            _ => {}
+        }
+    }
+    found
 }
 
 fn images(

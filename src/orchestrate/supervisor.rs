@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::execute::World;
 use super::execute::files::{self, FileError};
+use super::gpus::Watched;
 use super::host::process;
 use super::journal::{self, Entry, JournalError};
 use super::perform::{self, PerformError};
@@ -129,7 +130,8 @@ fn oversee(folder: &Path, environment: &Environment, reporter: &Talk) -> Result<
         Entry { experiment: String::new(), name: String::new(), folder: folder.to_owned() }.record()?;
     own.supervisor = Some(process::own());
     write_ticket(folder, &own)?;
-    let world = World::new(reporter, environment, false);
+    let mut world = World::new(reporter, environment, false);
+    world.watched_gpus = record.gpus.as_ref().and_then(|shown| Watched::of_record(shown, environment));
     let outcome = perform::conclude(folder, &record.plan, &world)?;
     Ok(outcome.status)
 }

@@ -146,6 +146,20 @@ pub struct NamedPath {
 }
 
 impl CommandJob {
+    /// What a run of it is told apart by: its inputs, as far as they are said.
+    pub fn parameters(&self) -> BTreeMap<String, String> {
+        self.inputs
+            .iter()
+            .filter_map(|(name, input)| {
+                let value = match &input.value {
+                    InputValue::Literal(text) => text.clone(),
+                    InputValue::Data(data) => data.path.clone()?,
+                };
+                Some((name.clone(), value))
+            })
+            .collect()
+    }
+
     pub fn input(&self, name: &str) -> Option<&Input> {
         self.inputs.iter().find(|(known, _)| known == name).map(|(_, input)| input)
     }

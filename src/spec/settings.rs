@@ -138,7 +138,6 @@ pub struct EngineSettings {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageSettings {
-    pub prefix: String,
     pub mirror: Option<String>,
     pub build_network: Option<String>,
 }
@@ -210,7 +209,7 @@ impl Default for Settings {
                 user: RunAs::Caller,
                 network: None,
             },
-            images: ImageSettings { prefix: "scaf".to_owned(), mirror: None, build_network: None },
+            images: ImageSettings { mirror: None, build_network: None },
             data: DataSettings { path: "data".to_owned(), mode: Access::ReadOnly },
             env: EnvironmentSettings::default(),
             run: RunSettings { script: "local.py".to_owned(), env: Vec::new() },

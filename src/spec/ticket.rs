@@ -30,6 +30,9 @@ pub struct Ticket {
     pub place: Vec<String>,
     /// When somebody asked for its end, RFC 3339.
     pub cancelled: Option<String>,
+    /// How it ended, where finding out costs more than a look: it is asked for once.
+    #[serde(default)]
+    pub ended: Option<State>,
 }
 
 /// A process, told apart from a later one of the same number.
@@ -43,7 +46,7 @@ pub struct Supervisor {
 }
 
 /// How a job is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum State {
     Queued,

@@ -7,10 +7,14 @@
     reason = "a test that cannot go on says so and ends"
 )]
 
+mod adopt;
 mod build_network;
 mod check;
+mod config;
 mod dependency;
+mod doctor;
 mod dry_run;
+mod eject;
 mod engine_build;
 mod engine_faults;
 mod engine_podman;
@@ -21,8 +25,10 @@ mod faults_engine;
 mod faults_files;
 mod faults_names;
 mod faults_run;
+mod format;
 mod gpu;
 mod job_corpus;
+mod jobs;
 mod jupyter;
 mod ps_stop_gc;
 mod reference;

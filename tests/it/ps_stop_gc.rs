@@ -101,7 +101,8 @@ fn what_a_killed_scaf_left_on_the_host() {
         return;
     }
     let test = Test::experiment("digits", "minimal");
-    test.write("src/digits/local.py", "import time\nprint('begun', flush=True)\ntime.sleep(300)\n");
+    // It writes nothing: with its scaf gone, a write would end it (nobody reads).
+    test.write("src/digits/local.py", "import time\ntime.sleep(300)\n");
     let words = ["local", "digits", "--engine", "host"];
     let mut child = asleep(&test, &words);
     let shown = test.scaf(["ps", "--json"]).in_project().ok().json();

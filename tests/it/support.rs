@@ -48,6 +48,19 @@ fn has(what: &str) -> Result<(), String> {
         "git" => answers(Command::new("git").arg("--version")),
         "make" => answers(Command::new("make").arg("--version")),
         "gcc" => answers(Command::new("gcc").arg("--version")),
+        // Asked as a user would: with what pip is set to here.
+        "index" => answers(Command::new("python3").args([
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--dest",
+            &*std::env::temp_dir().join("scaf-test-index").to_string_lossy(),
+            "iniconfig==2.1.0",
+        ])),
         "python" => answers(Command::new("python3").arg("--version")),
         "chromium" => answers(Command::new("chromium").arg("--version")),
         "buildx" => {

@@ -38,6 +38,14 @@ pub struct RunOptions {
     pub build_xargs: Option<String>,
 }
 
+impl RunOptions {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        let Self { gpus, env, data, run_xargs, build_xargs } = self;
+        gpus.is_none() && env.is_empty() && data.is_none() && run_xargs.is_none() && build_xargs.is_none()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DataMode {
     Ro,

@@ -23,6 +23,7 @@ pub fn run(context: &Context<'_>, args: BuildExpArgs) -> Result<u8, Failure> {
         build_words: &words,
         layer: None,
         host: HostMay::Never { command: "build-exp" },
+        source: None,
     })?;
     let engine = moby.engine();
     let enclosure::BuildPlan { tag, build, why, moved, notes } = planned;

@@ -53,6 +53,7 @@ pub fn run(context: &Context<'_>, args: JupyterArgs) -> Result<u8, Failure> {
             host: HostMay::WhenNamed,
             may_have_terminal: false,
             kill_on_three_interrupts: false,
+            job: None,
         },
     )?;
     run::finish(context, &project, prepared)

@@ -35,6 +35,7 @@ pub fn run(context: &Context<'_>, args: LocalArgs) -> Result<u8, Failure> {
                 host: HostMay::FallBack,
                 may_have_terminal: !args.watch,
                 kill_on_three_interrupts: true,
+                job: None,
             },
         )
     };

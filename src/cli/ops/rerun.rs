@@ -58,6 +58,7 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
         build_words: &[],
         layer,
         host: HostMay::WhenNamed,
+        source: None,
     })?;
     let Enclosed { engine, moby, version, prepare, image, image_id, first_line, mut notes, .. } = enclosed;
     if engine.name() != old.engine {

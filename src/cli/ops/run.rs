@@ -9,20 +9,24 @@ use crate::cli::args::{DataMode, RunOptions};
 use crate::cli::context::{Context, Project};
 use crate::cli::failure::Failure;
 use crate::cli::ui::quantity;
-use crate::orchestrate::enclosure::{self, Enclosed};
+use crate::orchestrate::enclosure::{self, Enclosed, EnvironmentSource};
 use crate::orchestrate::engine::moby::run::SignalSource;
 use crate::orchestrate::execute::World;
 use crate::orchestrate::gpus::{self, Chosen, Giver, Wish};
 use crate::orchestrate::host::{clock, git, who};
 use crate::orchestrate::load::bundle;
+use crate::orchestrate::planner::job::Located;
 use crate::orchestrate::planner::run::{Program, Request, Source, plan};
 use crate::orchestrate::selection::HostMay;
-use crate::orchestrate::{journal, perform};
+use crate::orchestrate::{journal, perform, planner};
 use crate::project::experiment::Experiment;
+use crate::spec::byte_size;
+use crate::spec::capability::Capability;
 use crate::spec::gpu::GpuRequest;
+use crate::spec::job::CommandJob;
 use crate::spec::mount::Access;
 use crate::spec::record::{self, Outcome, Record};
-use crate::spec::run::{Intent, RunFlags};
+use crate::spec::run::{self, Intent, RunFlags};
 use crate::spec::run_flags;
 use crate::spec::settings::{RunAs, Settings};
 
@@ -38,6 +42,18 @@ pub struct Wanted {
     pub may_have_terminal: bool,
     /// Three Ctrl-C end it even then.
     pub kill_on_three_interrupts: bool,
+    /// What is run as the job of a job file.
+    pub job: Option<JobParts>,
+}
+
+/// A job on this machine.
+pub struct JobParts {
+    pub job: CommandJob,
+    /// The job file's name as shown.
+    pub file: String,
+    pub located: BTreeMap<String, Located>,
+    /// Where the job file names another environment than the experiment's.
+    pub environment: Option<EnvironmentSource>,
 }
 
 /// A run, ready to be printed or performed.
@@ -64,7 +80,7 @@ pub fn prepare(
     wanted: Wanted,
 ) -> Result<Prepared, Failure> {
     let settings = context.settings(project, experiment);
-    let mut flags = flags(context, &settings, options)?;
+    let mut flags = flags(context, &settings, options, wanted.job.as_ref().map(|parts| &parts.job))?;
     let layout = &project.layout;
     let build_words = options.build_xargs.as_deref().map(run_flags::split).transpose()?.unwrap_or_default();
     let cache = context.environment.cache_dir();
@@ -92,6 +108,7 @@ pub fn prepare(
             build_words: &build_words,
             layer: wanted.layer,
             host: wanted.host,
+            source: wanted.job.as_ref().and_then(|job| job.environment.as_ref()),
         });
         (git.join(), surveyed.join(), enclosed)
     });
@@ -105,7 +122,7 @@ pub fn prepare(
         version,
         reason,
         enclosure,
-        prepare,
+        mut prepare,
         image,
         image_id,
         lock,
@@ -129,6 +146,26 @@ pub fn prepare(
     let now = clock::now();
     let (name, folder) = journal::next_run(layout, &experiment.name, now, clock::seed());
     let caller = who::caller(&context.environment);
+    let mut env: BTreeMap<_, _> = settings.run.env.iter().map(|word| run_flags::env_word(word)).collect();
+    let mut program = wanted.program.clone();
+    let mut mounts = Vec::new();
+    let mut parameters = BTreeMap::new();
+    if let Some(parts) = &wanted.job {
+        let local = planner::job::plan(&planner::job::Request {
+            job: &parts.job,
+            file: &parts.file,
+            located: &parts.located,
+            root: &engine.root(&folder),
+            folder: &folder,
+            container: engine.offers().contains(&Capability::Images),
+        })?;
+        program = Program::JobCommand { text: local.command };
+        mounts = local.mounts;
+        prepare.extend(local.steps);
+        env.extend(local.env);
+        notes.extend(local.notes);
+        parameters = parts.job.parameters();
+    }
     let linked = surveyed.as_ref().map(|surveyed| surveyed.links.clone()).unwrap_or_default();
     let digest = surveyed.as_ref().map(|surveyed| surveyed.digest.clone());
     let source = match surveyed {
@@ -150,7 +187,7 @@ pub fn prepare(
         experiment,
         engine,
         intent: wanted.intent,
-        program: wanted.program.clone(),
+        program,
         enclosure,
         prepare,
         source,
@@ -162,8 +199,8 @@ pub fn prepare(
         shm_size: Some(settings.engine.shm_size),
         pass: Vec::new(),
         flags,
-        mounts: Vec::new(),
-        env: settings.run.env.iter().map(|word| run_flags::env_word(word)).collect(),
+        mounts,
+        env,
         tty,
         stdin,
         labels: labels(project, experiment, &name, wanted.intent),
@@ -180,7 +217,7 @@ pub fn prepare(
         experiment: experiment.name.to_string(),
         intent: wanted.intent,
         command: command(&plan),
-        parameters: BTreeMap::new(),
+        parameters,
         engine: engine.name().to_owned(),
         engine_version: version,
         engine_reason: reason,
@@ -299,11 +336,11 @@ pub fn labels(
     intent: Intent,
 ) -> BTreeMap<String, String> {
     BTreeMap::from([
-        ("scaf.root".to_owned(), project.layout.root.to_string_lossy().into_owned()),
+        (run::LABEL_ROOT.to_owned(), project.layout.root.to_string_lossy().into_owned()),
         ("scaf.project".to_owned(), project.settings.project.name.clone()),
-        ("scaf.experiment".to_owned(), experiment.name.to_string()),
-        ("scaf.run".to_owned(), run.to_owned()),
-        ("scaf.intent".to_owned(), intent.name().to_owned()),
+        (run::LABEL_EXPERIMENT.to_owned(), experiment.name.to_string()),
+        (run::LABEL_RUN.to_owned(), run.to_owned()),
+        (run::LABEL_INTENT.to_owned(), intent.name().to_owned()),
     ])
 }
 
@@ -320,8 +357,22 @@ pub fn streams(may_have_terminal: bool) -> (bool, bool) {
 }
 
 /// The flags of the run: settings, then what was typed.
-fn flags(context: &Context<'_>, settings: &Settings, options: &RunOptions) -> Result<RunFlags, Failure> {
+fn flags(
+    context: &Context<'_>,
+    settings: &Settings,
+    options: &RunOptions,
+    job: Option<&CommandJob>,
+) -> Result<RunFlags, Failure> {
     let mut flags = RunFlags { network: settings.engine.network.clone(), ..RunFlags::default() };
+    if let Some(job) = job {
+        flags.shm_size = job.resources.shm_size.as_deref().and_then(byte_size::parse);
+        let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
+        let around = run_flags::Surroundings { directory: &context.directory, read: &read };
+        for text in &job.resources.docker_args {
+            run_flags::parse(&run_flags::split(text)?, &around, &mut flags)
+                .map_err(|error| Failure::from(error).context("`resources.docker_args` of the job"))?;
+        }
+    }
     if let Some(words) = &options.run_xargs {
         let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
         let around = run_flags::Surroundings { directory: &context.directory, read: &read };

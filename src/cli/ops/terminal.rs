@@ -24,6 +24,7 @@ pub fn run(context: &Context<'_>, args: TerminalArgs) -> Result<u8, Failure> {
             host: HostMay::WhenNamed,
             may_have_terminal: true,
             kill_on_three_interrupts: false,
+            job: None,
         },
     )?;
     run::finish(context, &project, prepared)

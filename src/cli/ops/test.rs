@@ -30,6 +30,7 @@ pub fn run(context: &Context<'_>, args: TestArgs) -> Result<u8, Failure> {
                 host: HostMay::FallBack,
                 may_have_terminal: !args.watch,
                 kill_on_three_interrupts: true,
+                job: None,
             },
         )
     };

@@ -147,7 +147,17 @@ impl Gpus {
 pub struct Reservation {
     pub uuids: Vec<String>,
     /// Locked; the lock ends with the file, and so with the process, however it ends.
-    _locks: Vec<File>,
+    locks: Vec<File>,
+}
+
+impl Reservation {
+    /// A process that is started from now on holds them, too, and keeps them when this one has ended.
+    pub fn hand_over(&self) -> io::Result<()> {
+        for lock in &self.locks {
+            rustix::io::fcntl_setfd(lock, rustix::io::FdFlags::empty())?;
+        }
+        Ok(())
+    }
 }
 
 /// Takes idle GPUs: `count` of them, or all that are idle. Without `hold` they are only named, as for a
@@ -194,7 +204,7 @@ pub fn reserve(
     if uuids.len() < wanted as usize {
         return Err(GpuError::NotIdle { wanted, idle, all: survey.gpus.len(), busy });
     }
-    Ok(Reservation { uuids, _locks: locks })
+    Ok(Reservation { uuids, locks })
 }
 
 /// The folder of the reservations, writable by every user, each of whom may remove only what is theirs.

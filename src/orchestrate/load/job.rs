@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::orchestrate::planner::job::Located;
 use crate::spec::hint::{Explain, Fault};
@@ -178,7 +178,22 @@ fn look(places: &[PathBuf]) -> Located {
             return if real.is_dir() { Located::Folder(real) } else { Located::File(real) };
         }
     }
-    Located::Missing { looked: places.to_vec() }
+    Located::Missing { looked: places.iter().map(|place| tidied(place)).collect() }
+}
+
+/// Without the `.` and `..` that make a path hard to read.
+fn tidied(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if tidy.file_name().is_some() => {
+                tidy.pop();
+            }
+            other => tidy.push(other),
+        }
+    }
+    tidy
 }
 
 #[cfg(test)]

@@ -62,6 +62,8 @@ pub struct Facts {
     /// By digest.
     pub bundles: Vec<Sized>,
     pub images: Vec<ImageFacts>,
+    /// Tags and ids of the images that runs of this project were in.
+    pub images_of_runs: BTreeSet<String>,
     /// Tags of the images that the experiments have now; `None` for one whose inputs cannot be read.
     pub fresh: BTreeMap<String, Option<String>>,
     pub containers: Vec<ContainerFacts>,
@@ -193,11 +195,13 @@ fn images(facts: &Facts) -> Vec<Item> {
             needed.is_none_or(|tag| !fresh.contains(tag))
         })
         .collect();
-    // Another project on this machine may have the same name: an experiment that is not here any more was
-    // ours only if it was run here.
-    stale.retain(|image| match &image.experiment {
-        Some(name) => facts.fresh.contains_key(name) || facts.runs.iter().any(|run| run.experiment == *name),
-        None => false,
+    // Another project on this machine may have the same name, and experiments of the same names: ours is
+    // what a run of this project was in.
+    stale.retain(|image| {
+        [image.tag.as_ref(), image.base.as_ref(), Some(&image.id)]
+            .into_iter()
+            .flatten()
+            .any(|name| facts.images_of_runs.contains(name))
     });
     // What lies on top goes first.
     stale.sort_by_key(|image| image.base.is_none());
@@ -298,9 +302,9 @@ mod tests {
                 image("a:notebook-2", "a", Some("a:2")),
                 image("broken:1", "broken", None),
                 image("gone:1", "gone", None),
-                image("other:1", "of_a_namesake", None),
+                image("a:0", "a", None),
             ],
-            runs: vec![run("gone", "1", 1, "x")],
+            images_of_runs: ["a:1", "a:2", "broken:1", "gone:1"].map(str::to_owned).into(),
             fresh: BTreeMap::from([("a".to_owned(), Some("a:2".to_owned())), ("broken".to_owned(), None)]),
             ..Facts::default()
         };

@@ -53,6 +53,10 @@ const KERNEL: &str =
 const SERVER: &str =
     "'jupyterlab==4.6.6; python_version >= \"3.10\"' 'jupyterlab==4.5.11; python_version < \"3.10\"'";
 
+/// The same pins for who makes the layers without scaf.
+pub const PYTEST_PLAIN: &str = "pytest==9.2.0";
+pub const JUPYTERLAB_PLAIN: &str = "jupyterlab==4.6.6";
+
 /// One command, so that nothing of the way there stays in the layer. pip comes from a virtual
 /// environment, since the image's Python may be without one, and old; the versions that are
 /// installed are asked of Python itself, since only pip's own ones would be known to `pip freeze`.

@@ -10,6 +10,7 @@ use crate::project::layout::{COMMON, Layout};
 use crate::spec::bundle::Manifest;
 use crate::spec::capability::Capability;
 use crate::spec::container::{EnvValue, Port};
+use crate::spec::job::command_line;
 use crate::spec::mount::{Access, Mount};
 use crate::spec::plan::{Action, IfThere, Logs, Plan, Ready, Step};
 use crate::spec::run::{Enclosure, Intent, Run, RunFlags};
@@ -321,7 +322,7 @@ fn argv(
             words(&["/bin/sh", "-c", "if command -v bash >/dev/null; then exec bash; else exec sh; fi"])
         }
         Program::Shell { command } => command.clone(),
-        Program::JobCommand { text } => vec!["/bin/sh".to_owned(), "-c".to_owned(), text.clone()],
+        Program::JobCommand { text } => command_line::argv(text),
     }
 }
 

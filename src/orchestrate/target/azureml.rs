@@ -237,6 +237,7 @@ mod tests {
             supervisor: None,
             place: Vec::new(),
             cancelled: None,
+            ended: None,
         }
     }
 

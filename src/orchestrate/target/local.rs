@@ -104,6 +104,7 @@ mod tests {
             supervisor: Some(Supervisor { pid: 42, started: 7, boot: "b".into() }),
             place: Vec::new(),
             cancelled: cancelled.then(|| "2026-11-22T16:01:00.000Z".to_owned()),
+            ended: None,
         }
     }
 

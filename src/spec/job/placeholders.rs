@@ -1,5 +1,6 @@
 //! `<…>` that a template left for someone to fill in: `compute: azureml:<compute>`.
 
+use super::schema::join;
 use crate::spec::place::Text;
 use crate::spec::yaml::{Node, Value};
 
@@ -30,21 +31,19 @@ fn walk(text: &mut Text<'_>, node: &Node, key: &str) {
     match &node.value {
         Value::Map(pairs) => {
             for (name, value) in pairs {
-                let name = name.as_text().unwrap_or("");
+                let name = name.as_text().unwrap_or("?");
                 if !(key.is_empty() && matches!(name, "command" | "description")) {
-                    walk(text, value, if name.is_empty() { "?" } else { name });
+                    walk(text, value, &join(key, name));
                 }
             }
         }
         Value::List(items) => items.iter().for_each(|item| walk(text, item, "?")),
         Value::Text(value) => {
             for placeholder in find(value) {
-                text.wrong_at(
-                    node.position,
-                    format!("`{placeholder}` is still to be filled in"),
-                    Some(format!("put in its place what is meant, or say it with `--set` ({key})"))
-                        .filter(|_| key != "?"),
-                );
+                // What is in a list has no key of its own.
+                let hint =
+                    (!key.contains('?')).then(|| format!("write what is meant, or type `--set {key}=…`"));
+                text.wrong_at(node.position, format!("`{placeholder}` is still to be filled in"), hint);
             }
         }
         _ => {}

@@ -364,7 +364,7 @@ compute: azureml:<gpu-cluster>
         let file = read("job.yaml", ARTICLE, &[]).unwrap();
         assert_eq!(
             listed(&file.placeholders),
-            "job.yaml:17:10: `<gpu-cluster>` is still to be filled in\n    compute: azureml:<gpu-cluster>\n             ^\n    put in its place what is meant, or say it with `--set` (compute)"
+            "job.yaml:17:10: `<gpu-cluster>` is still to be filled in\n    compute: azureml:<gpu-cluster>\n             ^\n    write what is meant, or type `--set compute=…`"
         );
         let filled = read("job.yaml", ARTICLE, &[("compute".to_owned(), "azureml:c".to_owned())]).unwrap();
         assert_eq!(filled.placeholders, []);

@@ -39,6 +39,10 @@ pub fn script(plan: &Plan) -> String {
         steps = rest;
         let body = bodies(now);
         match when {
+            // Of several runs the first that failed gives the status.
+            When::Always if is_run(action) => {
+                let _ = write!(text, "kept=$status\n{body}[ $kept = 0 ] || status=$kept\n");
+            }
             When::Always => text.push_str(&body),
             When::InTurn if matches!(action, Action::MakeSecret { .. }) => text.push_str(&body),
             When::InTurn if is_run(action) => {

@@ -24,10 +24,7 @@ fn count(problems: &[Problem]) -> String {
 
 impl Explain for SettingsError {
     fn hints(&self) -> Vec<String> {
-        vec![
-            "`scaf config` shows every setting, and docs/reference/settings.md says what each takes"
-                .to_owned(),
-        ]
+        vec!["`scaf help cmd=config` says what every setting takes".to_owned()]
     }
 }
 

@@ -221,20 +221,6 @@ pub const KEYS: &[Key] = &[
         get: |s| json!(s.engine.network),
     },
     Key {
-        name: "images.prefix",
-        takes: "a part of an image's name",
-        default: "\"scaf\"",
-        doc: "First part of the name of every image that is made: `PREFIX/PROJECT/EXPERIMENT:HASH`.",
-        example: "\"registry.example.com/team\"",
-        variable: Some("SCAF_IMAGE_PREFIX"),
-        scope: Scope::Any,
-        set: |s, raw| {
-            s.images.prefix = repository(raw)?;
-            Ok(())
-        },
-        get: |s| json!(s.images.prefix),
-    },
-    Key {
         name: "images.mirror",
         takes: "a registry, with a path where there is one",
         default: "none",

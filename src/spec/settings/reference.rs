@@ -43,6 +43,18 @@ impl Settings {
     }
 }
 
+/// Every key and what it takes, for a terminal.
+pub fn listing() -> String {
+    let mut text = String::new();
+    for key in KEYS {
+        let _ = writeln!(text, "  {:<24} {}", key.name, key.takes);
+    }
+    for key in TARGET_KEYS {
+        let _ = writeln!(text, "  {:<24} {}", format!("targets.NAME.{}", key.name), key.takes);
+    }
+    text
+}
+
 /// docs/reference/settings.md.
 pub fn page() -> String {
     let mut page = String::from(

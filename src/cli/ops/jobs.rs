@@ -1,0 +1,307 @@
+//! `scaf jobs`: what was handed to targets, how it is, what it says, its end and its outputs.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::act;
+use super::job::status_of;
+use crate::cli::args::{JobsArgs, JobsCommand, JobsListArgs};
+use crate::cli::context::{Context, Project};
+use crate::cli::failure::Failure;
+use crate::cli::ui::{Stream, table};
+use crate::orchestrate::host::{clock, who};
+use crate::orchestrate::jobs::{self, Handed};
+use crate::orchestrate::supervisor;
+use crate::orchestrate::target::LogSource;
+use crate::spec::plan::{Action, Plan};
+use crate::spec::ticket::{State, Ticket};
+
+/// How often a job that is waited for is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long `cancel` waits for the end before it says that there was none yet.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+pub fn run(context: &Context<'_>, args: JobsArgs) -> Result<u8, Failure> {
+    let project = context.project()?;
+    match args.command {
+        None => list(context, &project, &args.list),
+        Some(JobsCommand::List(list_args)) => list(context, &project, &list_args),
+        Some(JobsCommand::Status { job }) => status(context, &project, &job),
+        Some(JobsCommand::Logs { job, follow }) => logs(context, &project, &job, follow),
+        Some(JobsCommand::Attach { job }) => attach(context, &project, &job),
+        Some(JobsCommand::Cancel { job }) => cancel(context, &project, &job),
+        Some(JobsCommand::Fetch { job, to }) => fetch(context, &project, &job, to),
+    }
+}
+
+fn state(context: &Context<'_>, job: &Handed) -> State {
+    let host = who::machine(&who::caller(&context.environment)).name;
+    jobs::state(job, &context.environment, &host)
+}
+
+fn list(context: &Context<'_>, project: &Project, args: &JobsListArgs) -> Result<u8, Failure> {
+    let wanted = args.experiment.as_deref().or(args.exp.as_deref());
+    let (all, broken) = jobs::all(&project.layout)?;
+    for error in broken {
+        // One broken ticket must not hide the others.
+        context.ui.warning(&error.to_string());
+    }
+    let all: Vec<(Handed, State)> = all
+        .into_iter()
+        .filter(|job| wanted.is_none_or(|wanted| job.entry.experiment == wanted))
+        .take(args.limit)
+        .map(|job| {
+            let state = state(context, &job);
+            (job, state)
+        })
+        .collect();
+    if context.global.json {
+        let objects: Vec<_> = all.iter().map(|(job, state)| object(job, state)).collect();
+        context.ui.object(&json!({ "jobs": objects }))?;
+        return Ok(0);
+    }
+    if all.is_empty() {
+        context.ui.say("no job was handed over yet");
+        context.ui.hint("`scaf job EXP` hands one over");
+        return Ok(0);
+    }
+    let rows: Vec<[String; 5]> = all
+        .iter()
+        .map(|(job, state)| {
+            [
+                job.entry.name.clone(),
+                job.entry.experiment.clone(),
+                job.ticket.target.clone(),
+                state.to_string(),
+                job.ticket.submitted.clone(),
+            ]
+        })
+        .collect();
+    context.ui.data(&table::columns(["JOB", "EXPERIMENT", "TARGET", "STATE", "HANDED OVER"], &rows))?;
+    Ok(0)
+}
+
+fn object(job: &Handed, state: &State) -> serde_json::Value {
+    json!({
+        "job": job.entry.name, "experiment": job.entry.experiment, "folder": job.entry.folder,
+        "ticket": job.ticket, "status": state,
+    })
+}
+
+/// Why a state is what it is, where there is more to say.
+fn reason(state: &State) -> Option<&str> {
+    match state {
+        State::Failed { reason, .. } => reason.as_deref(),
+        State::Lost { reason } | State::Unknown { reason } => Some(reason),
+        State::Queued | State::Running | State::Succeeded | State::Cancelled => None,
+    }
+}
+
+fn status(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, Failure> {
+    let job = jobs::find(&project.layout, word)?;
+    let state = state(context, &job);
+    if context.global.json {
+        context.ui.object(&object(&job, &state))?;
+        return Ok(0);
+    }
+    context.ui.data(&format!("{state}\n"))?;
+    if let Some(reason) = reason(&state) {
+        context.ui.say(reason);
+    }
+    if let State::Lost { .. } = state {
+        context.ui.hint("`scaf ps` shows whether something of it still runs, `scaf stop` ends it");
+    }
+    if let Some(url) = &job.ticket.url {
+        context.ui.say(url);
+    }
+    Ok(0)
+}
+
+/// A command line of the target's client in the foreground.
+fn client(context: &Context<'_>, title: &str, argv: Vec<String>) -> Result<u8, Failure> {
+    let mut plan = Plan::new(title);
+    plan.step(
+        title,
+        Action::RunProcess {
+            argv,
+            cwd: context.directory.clone(),
+            env: std::collections::BTreeMap::new(),
+            unset: Vec::new(),
+            stdin: false,
+            logs: None,
+            ready: None,
+        },
+    );
+    Ok(act::act(context, &plan)?.map_or(0, |ended| ended.status))
+}
+
+fn logs(context: &Context<'_>, project: &Project, word: &str, follow: bool) -> Result<u8, Failure> {
+    let job = jobs::find(&project.layout, word)?;
+    match job.target.logs(&job.ticket, &job.entry.folder)? {
+        LogSource::Command(argv) => client(context, &format!("what job {} says", job.entry.name), argv),
+        LogSource::Files { child, before } => {
+            let mut files = Files::new(&child, &before, context.verbose());
+            loop {
+                // Looked at before the files: what is written until the end is then read.
+                let over = !follow || state(context, &job).is_over();
+                if !files.show(context)? || over {
+                    break;
+                }
+                std::thread::sleep(LOOK);
+            }
+            Ok(0)
+        }
+    }
+}
+
+fn attach(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, Failure> {
+    let status = logs(context, project, word, true)?;
+    let job = jobs::find(&project.layout, word)?;
+    if context.global.dry_run {
+        return Ok(status);
+    }
+    let state = state(context, &job);
+    let outcome = job.entry.outcome()?;
+    context.ui.say(&format!("job {} {state}", job.entry.name));
+    if let Some(reason) = reason(&state) {
+        context.ui.say(reason);
+    }
+    Ok(status_of(&state, outcome.as_ref()))
+}
+
+/// The files of a job, each shown as far as it was written.
+struct Files {
+    files: Vec<(PathBuf, Stream, u64)>,
+}
+
+impl Files {
+    /// The child's own two streams go where they belong. The talk before them, builds and such, goes to
+    /// ours where the child has not begun, or where it is asked for.
+    fn new(child: &[PathBuf], before: &Path, verbose: bool) -> Self {
+        let mut files = Vec::new();
+        if verbose || !child.iter().any(|path| path.exists()) {
+            files.push((before.to_owned(), Stream::Talk, 0));
+        }
+        for path in child {
+            let stderr = path.file_name().is_some_and(|name| name == "stderr.log");
+            files.push((path.clone(), if stderr { Stream::Talk } else { Stream::Data }, 0));
+        }
+        Self { files }
+    }
+
+    /// Shows what is new. False when nobody reads any more.
+    fn show(&mut self, context: &Context<'_>) -> Result<bool, Failure> {
+        for (path, stream, seen) in &mut self.files {
+            let mut file = match File::open(&*path) {
+                Ok(file) => file,
+                // Not begun yet.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    return Err(Failure::user(format!("cannot read `{}`: {error}", path.display())));
+                }
+            };
+            let mut bytes = Vec::new();
+            file.seek(SeekFrom::Start(*seen))
+                .and_then(|_| file.read_to_end(&mut bytes))
+                .map_err(|error| Failure::user(format!("cannot read `{}`: {error}", path.display())))?;
+            *seen += bytes.len() as u64;
+            if !bytes.is_empty() && !context.ui.pass_on(*stream, &bytes)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn cancel(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, Failure> {
+    let job = jobs::find(&project.layout, word)?;
+    let before = state(context, &job);
+    if before.is_over() {
+        if context.global.json {
+            context.ui.object(&object(&job, &before))?;
+            return Ok(0);
+        }
+        context.ui.say(&format!("job {} is over: {before}", job.entry.name));
+        if let State::Lost { reason } = &before {
+            context.ui.say(reason);
+            context.ui.hint("`scaf ps` shows whether something of it still runs, `scaf stop` ends it");
+        }
+        return Ok(0);
+    }
+    if let State::Unknown { reason } = &before
+        && job.ticket.supervisor.is_some()
+    {
+        // A number of another machine's process table is somebody else's here.
+        return Err(Failure::user(format!("job {} cannot be ended from here: {reason}", job.entry.name)));
+    }
+    let mut plan = Plan::new(format!("scaf jobs cancel {}", job.entry.name));
+    for action in job.target.cancel(&job.ticket)? {
+        plan.step("ask for its end", action);
+    }
+    if !context.global.dry_run {
+        let cancelled = job.ticket.cancelled.clone().unwrap_or_else(|| clock::written(clock::now()));
+        supervisor::write_ticket(
+            &job.entry.folder,
+            &Ticket { cancelled: Some(cancelled), ..job.ticket.clone() },
+        )?;
+    }
+    if act::act(context, &plan)?.is_none() {
+        return Ok(0);
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let job = jobs::find(&project.layout, word)?;
+        // Only what is known here is worth looking at often.
+        if job.ticket.supervisor.is_none() || state(context, &job).is_over() {
+            break;
+        }
+        std::thread::sleep(LOOK);
+    }
+    finish(context, project, word)
+}
+
+fn finish(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, Failure> {
+    let job = jobs::find(&project.layout, word)?;
+    let after = state(context, &job);
+    if context.global.json {
+        context.ui.object(&object(&job, &after))?;
+    } else if after == State::Cancelled {
+        context.ui.say(&format!("job {} was cancelled", job.entry.name));
+    } else if !after.is_over() {
+        context.ui.say(&format!("job {} was asked to end and is still {after}", job.entry.name));
+        context.ui.hint(&format!("`scaf jobs cancel {}` once more ends it at once", job.entry.short()));
+    }
+    Ok(0)
+}
+
+fn fetch(context: &Context<'_>, project: &Project, word: &str, to: Option<PathBuf>) -> Result<u8, Failure> {
+    let job = jobs::find(&project.layout, word)?;
+    let to = context.directory.join(to.unwrap_or_else(|| PathBuf::from(job.entry.short())));
+    if std::fs::read_dir(&to).is_ok_and(|mut entries| entries.next().is_some()) || to.is_file() {
+        return Err(Failure::user(format!("`{}` is there already", to.display()))
+            .hint("name another folder with `--to`"));
+    }
+    let now = state(context, &job);
+    if !now.is_over() {
+        context
+            .ui
+            .warning(&format!("job {} is {now}: what it has written until now is fetched", job.entry.name));
+    }
+    let mut plan = Plan::new(format!("scaf jobs fetch {}", job.entry.name));
+    for action in job.target.fetch(&job.ticket, &job.entry.folder, &to)? {
+        plan.step("bring its outputs here", action);
+    }
+    if act::act(context, &plan)?.is_none() {
+        return Ok(0);
+    }
+    if context.global.json {
+        context.ui.object(&json!({ "job": job.entry.name, "to": to }))?;
+    } else {
+        context.ui.say(&format!("the outputs of {} are in {}", job.entry.name, to.display()));
+    }
+    Ok(0)
+}

@@ -1,0 +1,421 @@
+//! Jobs: detached on this machine, and handed to Azure's client; how they are, their end, their outputs.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::support::{Outcome, Scaf, Test, need, python_image, python_minor};
+
+/// A project whose experiment needs nothing but Python, with this job file.
+fn project(job: &str) -> Test {
+    let test = Test::project();
+    test.write("src/digits/environment/Dockerfile", &format!("FROM python:{}-slim\n", python_minor()));
+    test.write("src/digits/environment/requirements.txt", "");
+    test.write("src/digits/train.py", TRAIN);
+    test.write("src/digits/job.yaml", job);
+    test
+}
+
+const TRAIN: &str = "\
+import os, pathlib, sys, time
+word, out, seconds, status = sys.argv[1:5]
+print('begun', word, flush=True)
+print('talk', file=sys.stderr, flush=True)
+pathlib.Path(out, 'result.txt').write_text(os.environ['WORD'])
+time.sleep(float(seconds))
+print('ended', flush=True)
+sys.exit(int(status))
+";
+
+const JOB: &str = "\
+command: python train.py ${{inputs.word}} ${{outputs.results}} ${{inputs.seconds}} ${{inputs.status}}
+inputs: { word: hello, seconds: 0, status: 0 }
+outputs: { results: { type: uri_folder } }
+environment_variables: { WORD: 1.50 }
+environment: { build: { path: ./environment } }
+";
+
+/// The virtual environment is the same for all of them: one cache.
+fn scaf<'a>(test: &'a Test, words: &[&str]) -> Scaf<'a> {
+    test.scaf(words).in_project().env("SCAF_CACHE_DIR", concat!(env!("CARGO_TARGET_TMPDIR"), "/jobs-cache"))
+}
+
+/// The newest job's name.
+fn newest(test: &Test) -> String {
+    test.runs("digits").last().unwrap().file_name().unwrap().to_string_lossy().into_owned()
+}
+
+fn state(test: &Test, job: &str) -> String {
+    scaf(test, &["jobs", "status", job]).ok().stdout.trim().to_owned()
+}
+
+/// Waits until a state comes; a limit that is never met says what is wrong.
+fn until(test: &Test, job: &str, wanted: &str) {
+    let begun = Instant::now();
+    while state(test, job) != wanted {
+        let now = state(test, job);
+        assert!(begun.elapsed() < Duration::from_secs(120), "{now} instead of {wanted}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn supervisor(test: &Test) -> u64 {
+    test.record("digits", "job.json")["supervisor"]["pid"].as_u64().unwrap()
+}
+
+#[test]
+fn a_job_on_the_host_from_its_start_to_its_outputs() {
+    if !need("python") {
+        return;
+    }
+    let test = project(JOB);
+    let said = scaf(&test, &["job", "digits", "--engine", "host", "--set", "inputs.word=good day"]).ok();
+    let job = newest(&test);
+    assert!(said.stderr.contains(&format!("job {job} was handed to `local`")), "{}", said.stderr);
+    assert_eq!(said.stdout, "");
+    // The words were not quoted in the job's command, so the shell splits them, as Azure's does.
+    let talk = scaf(&test, &["jobs", "attach", &job]).status(1).stderr;
+    assert!(talk.contains("'day/result.txt'"), "{talk}");
+
+    scaf(&test, &["job", "digits", "--engine", "host"]).ok();
+    let job = newest(&test);
+    let Outcome { stdout, stderr, .. } = scaf(&test, &["jobs", "attach", &job]).ok();
+    assert_eq!(stdout, "begun hello\nended\n");
+    assert!(stderr.contains("talk\n"), "{stderr}");
+    assert_eq!(state(&test, &job), "succeeded");
+    scaf(&test, &["jobs", "fetch", &job, "--to", "results"]).ok();
+    assert_eq!(test.read("results/results/result.txt"), "1.5");
+    scaf(&test, &["jobs", "fetch", &job, "--to", "results"]).status(1);
+
+    let jobs = scaf(&test, &["jobs", "--json"]).ok().json();
+    assert_eq!(jobs["jobs"][0]["job"], job.as_str());
+    assert_eq!(jobs["jobs"][0]["status"]["state"], "succeeded");
+    let record = test.record("digits", "plan.json");
+    assert_eq!(record["parameters"]["word"], "hello");
+    assert_eq!(record["intent"], "job");
+    // The process of its own session comes to its end, too; who has ended and waits to be noticed counts.
+    let stat = PathBuf::from(format!("/proc/{}/stat", supervisor(&test)));
+    let begun = Instant::now();
+    while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the supervisor goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn the_child_s_status_is_the_job_s() {
+    if !need("python") {
+        return;
+    }
+    let test = project(JOB);
+    scaf(&test, &["job", "digits", "--engine", "host", "--set", "inputs.status=3"]).ok();
+    let job = newest(&test);
+    assert_eq!(scaf(&test, &["jobs", "attach", &job]).status(3).stdout, "begun hello\nended\n");
+    assert_eq!(state(&test, &job), "failed (3)");
+    assert_eq!(scaf(&test, &["jobs", "logs", &job]).ok().stdout, "begun hello\nended\n");
+}
+
+#[test]
+fn a_job_outlives_who_started_it_and_is_cancelled() {
+    if !need("python") {
+        return;
+    }
+    let test = project(JOB);
+    scaf(&test, &["job", "digits", "--engine", "host", "--set", "inputs.seconds=600"]).ok();
+    let job = newest(&test);
+    until(&test, &job, "running");
+    scaf(&test, &["jobs", "cancel", &job]).ok();
+    assert_eq!(state(&test, &job), "cancelled");
+    assert_eq!(test.record("digits", "outcome.json")["status"], 143);
+    let again = scaf(&test, &["jobs", "cancel", &job]).ok();
+    assert!(again.stderr.contains("is over: cancelled"), "{}", again.stderr);
+    scaf(&test, &["jobs", "attach", &job]).status(143);
+}
+
+#[test]
+fn a_supervisor_that_was_killed_leaves_a_lost_job() {
+    if !need("python") {
+        return;
+    }
+    let test = project(JOB);
+    scaf(&test, &["job", "digits", "--engine", "host", "--set", "inputs.seconds=600"]).ok();
+    let job = newest(&test);
+    until(&test, &job, "running");
+    let pid = supervisor(&test);
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+    until(&test, &job, "lost");
+    scaf(&test, &["jobs", "attach", &job]).status(1);
+    for child in children.split_whitespace() {
+        let _ = Command::new("kill").args(["-9", child]).status();
+    }
+}
+
+#[test]
+fn what_cannot_be_is_said_before_anything_is_made() {
+    let test = project(
+        &JOB.replace("word: hello", "word: { path: 'azureml:words:1' }, other: { path: ../nowhere }"),
+    );
+    let job = |words: &[&str]| {
+        let words: Vec<&str> = ["job", "digits"].iter().chain(words).copied().collect();
+        test.scaf(words).in_project().without_engine()
+    };
+    insta::assert_snapshot!(
+        [
+            job(&[]),
+            job(&["--target", "azuremll"]),
+            job(&["--target", "cloud"]),
+            job(&["--set", "epochs"]),
+            job(&["--set", "inputs.wrod=x"]),
+            job(&["--file", "jbo.yaml"]),
+            job(&["--file", "../job.yaml"]),
+            job(&["--job-xargs=--web"]),
+        ]
+        .map(Scaf::transcript)
+        .join("\n")
+    );
+    test.write("src/digits/job.yaml", "type: pipeline\njobs: {}\n");
+    insta::assert_snapshot!(job(&[]).transcript());
+    test.write("src/digits/job.yaml", &format!("{JOB}resources: {{ instance_count: 2 }}\n"));
+    insta::assert_snapshot!(job(&[]).transcript());
+    assert!(!test.path("runs").exists());
+}
+
+#[test]
+fn in_a_container_with_data_of_all_kinds() {
+    if !need("docker") {
+        return;
+    }
+    let image = python_image();
+    let test = Test::project();
+    test.write("src/digits/environment/Dockerfile", "FROM scratch\n");
+    test.write("data/mnist/a.csv", "1,2\n");
+    test.write("src/digits/table.csv", "3,4\n");
+    test.write(
+        "src/digits/job.yaml",
+        &format!(
+            "command: |\n  cat ${{{{inputs.folder}}}}/a.csv ${{{{inputs.table}}}}\n  pwd; id -u; echo $WORD > ${{{{outputs.file}}}}\n  \
+             touch ${{{{inputs.folder}}}}/x 2>/dev/null || echo read-only\n  exit 5\n\
+             inputs:\n  folder: {{ type: uri_folder, path: 'azureml:mnist:1' }}\n  table: {{ type: uri_file, path: table.csv }}\n\
+             outputs: {{ file: {{ type: uri_file }} }}\nenvironment_variables: {{ WORD: x }}\n\
+             environment: {{ image: '{image}' }}\nresources: {{ shm_size: 64m, docker_args: '--memory 512m' }}\n"
+        ),
+    );
+    scaf(&test, &["job", "digits", "--engine", "docker"]).ok();
+    let job = newest(&test);
+    let said = scaf(&test, &["jobs", "attach", &job]).status(5);
+    let uid = rustix::process::getuid().as_raw();
+    assert_eq!(said.stdout, format!("1,2\n3,4\n/mnt/digits\n{uid}\nread-only\n"));
+    let folder = test.runs("digits").pop().unwrap();
+    assert_eq!(fs::read_to_string(folder.join("outputs/file")).unwrap(), "x\n");
+    // The mount points of the inputs are no leavings.
+    assert_eq!(test.record("digits", "outcome.json")["left"], serde_json::json!([]));
+    let plan = fs::read_to_string(folder.join("plan.json")).unwrap();
+    assert!(plan.contains("536870912") && plan.contains("67108864"), "{plan}");
+
+    // A cancelled container leaves nothing behind.
+    test.write("src/digits/job.yaml", &format!("command: sleep 600\nenvironment: {{ image: '{image}' }}\n"));
+    scaf(&test, &["job", "digits", "--engine", "docker"]).ok();
+    let job = newest(&test);
+    until(&test, &job, "running");
+    scaf(&test, &["jobs", "cancel", &job]).ok();
+    assert_eq!(state(&test, &job), "cancelled");
+    let filter = format!("label=scaf.run={job}");
+    let left = Command::new("docker").args(["ps", "-aq", "--filter", &filter]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&left.stdout), "");
+}
+
+#[test]
+fn the_printed_job_is_the_job() {
+    if !need("python") {
+        return;
+    }
+    let test = project(JOB);
+    let script = scaf(&test, &["job", "digits", "--engine", "host", "--dry-run"]).ok().stdout;
+    assert!(!test.path("runs").exists());
+    let status = Command::new("sh").args(["-c", &script]).current_dir(test.path("")).status().unwrap();
+    assert!(status.success());
+    let begun = Instant::now();
+    let outputs = || -> Option<String> {
+        let run = fs::read_dir(test.path("runs/digits")).ok()?.flatten().next()?;
+        fs::read_to_string(run.path().join("outputs/results/result.txt")).ok()
+    };
+    while outputs().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "the job never wrote its result");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(outputs().as_deref(), Some("1.5"));
+}
+
+/// Azure's client in the part that matters here: it notes down what it was told and what it was given.
+const AZ: &str = "\
+#!/bin/sh
+printf '%s\\n' \"$@\" > \"$AZ_LOG/argv-$3\"
+case $3 in
+create)
+  pwd > \"$AZ_LOG/cwd\"
+  find . -type l > \"$AZ_LOG/links\"
+  find . -type f | sort > \"$AZ_LOG/files\"
+  cat common/shared.py > \"$AZ_LOG/shared\" 2>/dev/null
+  echo 'WARNING: class is experimental' >&2
+  [ \"${AZ_STATUS:-0}\" = 0 ] && echo '{\"name\": \"plum_tree_1\", \"services\": {\"Studio\": {\"endpoint\": \"https://ml.azure.com/runs/plum_tree_1\"}}}'
+  ;;
+show) cat \"$AZ_LOG/answer\" ;;
+stream) echo 'RunId: plum_tree_1' ;;
+download) mkdir -p \"$(eval echo \\${$#})\" && echo 1 > \"$(eval echo \\${$#})/model\" ;;
+esac
+exit ${AZ_STATUS:-0}
+";
+
+fn azure(test: &Test) -> PathBuf {
+    let bin = test.root().join("bin");
+    fs::create_dir_all(&bin).unwrap();
+    test.write("../bin/az", AZ);
+    fs::set_permissions(bin.join("az"), fs::Permissions::from_mode(0o755)).unwrap();
+    test.write("src/common/shared.py", "SHARED = 1\n");
+    fs::create_dir_all(test.path("src/digits/common")).unwrap();
+    std::os::unix::fs::symlink("../../common/shared.py", test.path("src/digits/common/shared.py")).unwrap();
+    test.write("src/digits/.amlignore", "secret.txt\n");
+    test.write("src/digits/secret.txt", "");
+    test.write("table.csv", "1\n");
+    test.write("scaf.toml", "[targets.azureml]\nresource_group = \"group\"\nworkspace = \"space\"\n");
+    bin
+}
+
+fn on_azure<'a>(test: &'a Test, words: &[&str]) -> Scaf<'a> {
+    let path = format!("{}:{}", test.root().join("bin").display(), std::env::var("PATH").unwrap());
+    scaf(test, words).env("PATH", path).env("AZ_LOG", test.root()).without_engine()
+}
+
+fn noted(test: &Test, what: &str) -> String {
+    fs::read_to_string(test.root().join(what)).unwrap_or_default()
+}
+
+#[test]
+fn azure_s_client_is_given_real_files_and_told_the_rest() {
+    let test =
+        project(&JOB.replace("word: hello", "word: hello, table: { type: uri_file, path: ../../table.csv }"));
+    azure(&test);
+    let said = on_azure(
+        &test,
+        &[
+            "job",
+            "exp=digits",
+            "target=azureml",
+            "set=inputs.seconds=8",
+            "job-xargs=--web --set inputs.word='good day'",
+        ],
+    )
+    .ok();
+    assert!(said.stdout.contains("\"name\": \"plum_tree_1\""), "{}", said.stdout);
+    assert!(said.stderr.contains("https://ml.azure.com/runs/plum_tree_1"), "{}", said.stderr);
+    assert!(said.stderr.contains("WARNING: class is experimental"), "{}", said.stderr);
+    insta::assert_snapshot!(test.redact(&noted(&test, "argv-create")));
+    // The bundle, in a folder of the run's that is gone again.
+    assert_eq!(test.redact(noted(&test, "cwd").trim()), "[ROOT]/p/runs/digits/[RUN]/code");
+    assert!(!PathBuf::from(noted(&test, "cwd").trim()).exists());
+    assert_eq!(noted(&test, "links"), "");
+    assert_eq!(noted(&test, "shared"), "SHARED = 1\n");
+    assert!(!noted(&test, "files").contains("secret.txt") && noted(&test, "files").contains("./job.yaml\n"));
+
+    let job = newest(&test);
+    fs::copy(test.path("table.csv"), test.root().join("answer")).unwrap();
+    let unknown = on_azure(&test, &["jobs", "status", &job]).ok();
+    assert_eq!(unknown.stdout, "unknown\n");
+    test.write("../answer", "{\"status\": \"Running\"}");
+    assert_eq!(on_azure(&test, &["jobs", "status", &job]).ok().stdout, "running\n");
+    assert_eq!(on_azure(&test, &["jobs", "logs", "-f", &job]).ok().stdout, "RunId: plum_tree_1\n");
+    on_azure(&test, &["jobs", "cancel", &job]).ok();
+    assert!(noted(&test, "argv-cancel").contains("--name\nplum_tree_1\n--resource-group\ngroup\n"));
+    on_azure(&test, &["jobs", "fetch", &job, "--to", "out"]).ok();
+    assert_eq!(test.read("out/model"), "1\n");
+    // What is over is asked for once.
+    test.write("../answer", "{\"status\": \"Canceled\"}");
+    assert_eq!(on_azure(&test, &["jobs", "status", &job]).ok().stdout, "cancelled\n");
+    fs::remove_file(test.root().join("bin/az")).unwrap();
+    assert_eq!(on_azure(&test, &["jobs", "status", &job]).ok().stdout, "cancelled\n");
+}
+
+#[test]
+fn the_client_s_status_is_kept() {
+    let test = project(JOB);
+    azure(&test);
+    on_azure(&test, &["job", "digits", "--target", "azureml"]).env("AZ_STATUS", "7").status(7);
+    assert_eq!(test.record("digits", "outcome.json")["status"], 7);
+    let jobs = on_azure(&test, &["jobs", "--json"]).ok().json();
+    assert_eq!(jobs["jobs"], serde_json::json!([]), "what was not handed over is no job");
+}
+
+#[test]
+fn placeholders_are_refused_and_other_types_handed_over_unread() {
+    let test = project(&format!("{JOB}compute: azureml:<compute>\n"));
+    azure(&test);
+    let job = |words: &[&str]| {
+        let words: Vec<&str> =
+            ["job", "digits", "--target", "azureml"].iter().chain(words).copied().collect();
+        on_azure(&test, &words)
+    };
+    insta::assert_snapshot!(job(&[]).transcript());
+    job(&["--set", "compute=azureml:gpu"]).ok();
+    assert!(noted(&test, "argv-create").contains("--set\ncompute=azureml:gpu\n"));
+    insta::assert_snapshot!(job(&["--set", "compute=azureml:gpu", "--gpus", "all"]).transcript());
+
+    test.write(
+        "src/digits/job.yaml",
+        "type: pipeline\njobs: { one: { type: command, component: ./c.yaml } }\n",
+    );
+    let said = job(&[]).ok();
+    assert!(
+        said.stderr.contains("note: `src/digits/job.yaml` is of type `pipeline`: handed over unread"),
+        "{}",
+        said.stderr
+    );
+
+    test.write("scaf.toml", "[targets.azureml]\nresource_group = \"group\"\nworkspace = \"<workspace>\"\n");
+    insta::assert_snapshot!(job(&[]).transcript());
+    test.write("scaf.toml", "");
+    insta::assert_snapshot!(job(&[]).transcript());
+    test.write("scaf.toml", "[targets.azureml]\nresource_group = \"g\"\nworkspace = \"w\"\n");
+    test.write("src/digits/job.yaml", JOB);
+    test.write("src/digits/.amlignore", "environment/\n");
+    insta::assert_snapshot!(job(&[]).transcript());
+}
+
+#[test]
+fn without_the_client_there_is_a_way_to_it_and_the_plan_is_printed_all_the_same() {
+    let test = project(JOB);
+    azure(&test);
+    // A PATH with what a shell needs, and without az.
+    let path = "/usr/bin:/bin";
+    if ["/usr/bin/az", "/bin/az"].iter().any(|az| PathBuf::from(az).exists()) {
+        return;
+    }
+    let job = |words: &[&str]| {
+        let words: Vec<&str> =
+            ["job", "digits", "--target", "azureml"].iter().chain(words).copied().collect();
+        on_azure(&test, &words).env("PATH", path)
+    };
+    insta::assert_snapshot!(job(&[]).transcript());
+    assert!(!test.path("runs").exists());
+    let printed = job(&["--dry-run"]).ok();
+    assert!(
+        printed.stdout.contains("az ml job create -f job.yaml --resource-group group --workspace-name space")
+    );
+    // With the client, the printed shell does what the command does.
+    let with = format!("{}:{}", test.root().join("bin").display(), std::env::var("PATH").unwrap());
+    let status = Command::new("sh")
+        .args(["-c", &printed.stdout])
+        .env("PATH", with)
+        .env("AZ_LOG", test.root())
+        .env("AZ_STATUS", "4")
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert_eq!(status.code(), Some(4));
+    assert_eq!(noted(&test, "links"), "");
+    assert_eq!(noted(&test, "shared"), "SHARED = 1\n");
+    assert!(!PathBuf::from(noted(&test, "cwd").trim()).exists());
+}
