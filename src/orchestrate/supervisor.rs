@@ -111,6 +111,9 @@ pub fn start(folder: &Path, talk: &Path, environment: &Environment) -> Result<()
 pub fn run(folder: &Path, talk: &Path, environment: &Environment) -> Result<u8, SupervisorError> {
     // The terminal's signals and its end are no longer ours. It fails where this is a session already.
     let _ = rustix::process::setsid();
+    if ticket(folder)?.is_none() {
+        return Err(SupervisorError::NoTicket { path: folder.join(TICKET) });
+    }
     let reporter = Talk::open(talk)?;
     match oversee(folder, environment, &reporter) {
         Ok(status) => Ok(status),

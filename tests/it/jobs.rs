@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::{Outcome, Scaf, Test, need, python_image, python_minor};
+use crate::support::{Outcome, Scaf, Test, need, python_image, python_minor, server};
 
 /// A project whose experiment needs nothing but Python, with this job file.
 fn project(job: &str) -> Test {
@@ -151,6 +151,35 @@ fn a_supervisor_that_was_killed_leaves_a_lost_job() {
     for child in children.split_whitespace() {
         let _ = Command::new("kill").args(["-9", child]).status();
     }
+}
+
+#[test]
+fn a_job_keeps_its_idle_gpu_when_who_started_it_is_gone() {
+    if !need("python") || !need("gcc") {
+        return;
+    }
+    let test = project(JOB);
+    let shim = server("nvml.sh", &["build"]);
+    let seeing = |words: &[&str]| {
+        scaf(&test, words)
+            .env("SCAF_NVML_LIBRARY", &shim)
+            .env("SCAF_FAKE_GPUS", "1")
+            .env("SCAF_GPU_RESERVATIONS", test.root().join("reservations"))
+    };
+    let free = ["job", "digits", "--engine", "host", "--gpus", "free:1"];
+    seeing(&[&free[..], &["--set", "inputs.seconds=600"]].concat()).ok();
+    let job = newest(&test);
+    until(&test, &job, "running");
+    let refused = seeing(&free).status(1).stderr;
+    assert!(refused.contains("reserved by another run"), "{refused}");
+    seeing(&["jobs", "cancel", &job]).ok();
+    // It is given back with the end of the process, which is a moment after the end of the run.
+    let begun = Instant::now();
+    while seeing(&[&free[..], &["--dry-run"]].concat()).run().status != 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "the GPU is never given back");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(test.record("digits", "outcome.json")["gpus"].as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -47,10 +47,10 @@ impl Settings {
 pub fn listing() -> String {
     let mut text = String::new();
     for key in KEYS {
-        let _ = writeln!(text, "  {:<24} {}", key.name, key.takes);
+        let _ = writeln!(text, "  {:<28} {}", key.name, key.takes);
     }
     for key in TARGET_KEYS {
-        let _ = writeln!(text, "  {:<24} {}", format!("targets.NAME.{}", key.name), key.takes);
+        let _ = writeln!(text, "  {:<28} {}", format!("targets.NAME.{}", key.name), key.takes);
     }
     text
 }
