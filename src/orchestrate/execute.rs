@@ -311,7 +311,7 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
             supervisor::start(folder, talk, world.environment).map_err(Box::new)?;
         }
         Action::StopContainer { engine, container, grace } => {
-            world.with_moby(*engine, |moby| Ok(moby.stop(container, *grace)?))?;
+            world.with_moby(*engine, |moby| Ok(stop::container(moby, container, *grace)?))?;
         }
         Action::RemoveContainer { engine, container } => {
             world.with_moby(*engine, |moby| Ok(moby.remove(container, true)?))?;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal};
 
+use crate::orchestrate::engine::moby::Moby;
+use crate::orchestrate::engine::moby::error::EngineError;
 use crate::orchestrate::host::process::is_alive;
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::ticket::Supervisor;
@@ -36,6 +38,20 @@ impl Explain for StopError {
             }
         }
     }
+}
+
+/// Asks, waits, kills; and sees to it that nothing of it stays. The engine removes what ran with `--rm`
+/// a moment after its end; what ran without is removed here.
+pub fn container(moby: &Moby, container: &str, grace: u32) -> Result<(), EngineError> {
+    moby.stop(container, grace)?;
+    let end = Instant::now() + KILLED;
+    while moby.inspect(container)?.is_some() {
+        if Instant::now() >= end {
+            return moby.remove(container, true);
+        }
+        std::thread::sleep(LOOK);
+    }
+    Ok(())
 }
 
 /// Asks, waits, kills.
