@@ -78,6 +78,8 @@ pub struct Project {
     /// Sorted by name.
     pub experiments: Vec<Tree>,
     pub shared: Shared,
+    /// `src`, or `code.python`.
+    dotted_code: String,
     /// The experiments by dotted name: `vision.ocr`.
     dotted: BTreeMap<String, usize>,
 }
@@ -89,7 +91,8 @@ impl Project {
             .enumerate()
             .map(|(index, tree)| (tree.name.as_str().replace('/', "."), index))
             .collect();
-        Self { code, experiments, shared, dotted }
+        let dotted_code = code.replace('/', ".");
+        Self { code, experiments, shared, dotted_code, dotted }
     }
 
     /// The experiment that a dotted module name begins with, and the rest of the name.

@@ -115,6 +115,14 @@ fn errors_have_a_way_out() {
 
     hint: there is: `io`, `text.py`
     ");
+    insta::assert_snapshot!(test.scaf(["dependency", "text.py", "io"]).in_project().transcript(), @r"
+    status: 2
+    --- stdout
+    --- stderr
+    error: which experiment? there are several
+
+    hint: name it first: scaf dependency EXP text.py io
+    ");
     insta::assert_snapshot!(test.scaf(["dependency", "digtis", "text.py"]).in_project().transcript(), @r"
     status: 1
     --- stdout

@@ -12,11 +12,12 @@ use crate::orchestrate::load;
 use crate::orchestrate::planner::dependency::{self, Facts, Linked, Wish};
 use crate::project::experiment::Experiment;
 use crate::project::layout::COMMON;
-use crate::project::links::{INIT, State};
+use crate::project::links::{INIT, SharedPath, State};
 use crate::project::shared::Kind;
 use crate::spec::check::rules::{
     COMMON_INIT_MISSING, COMMON_UNLINKED, LINK_ABSOLUTE, LINK_DANGLING, LINK_ESCAPES, LINK_IS_TEXT,
 };
+use crate::spec::plan::shell;
 
 pub fn run(context: &Context<'_>, args: DependencyArgs) -> Result<u8, Failure> {
     let project = context.project()?;
@@ -82,12 +83,24 @@ fn meant(
             let around = all.iter().any(|experiment| context.directory.starts_with(&experiment.dir));
             if around || all.len() == 1 {
                 Ok((context.experiment(project, None)?, words))
+            } else if is_shared(project, first)? {
+                let words = shell::line(&words);
+                Err(Failure::usage("which experiment? there are several")
+                    .hint(format!("name it first: scaf dependency EXP {words}")))
             } else {
                 Err(failure)
             }
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// Whether a word is a path of the shared code.
+fn is_shared(project: &Project, word: &str) -> Result<bool, Failure> {
+    let shared = load::links::shared_entries(&project.layout)?;
+    let code = project.layout.code.to_string_lossy();
+    let readings = SharedPath::readings(word, &code).unwrap_or_default();
+    Ok(readings.iter().any(|path| shared.has(path.as_str())))
 }
 
 fn no_paths(paths: &[String], flag: &str) -> Result<(), Failure> {

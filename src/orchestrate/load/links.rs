@@ -180,12 +180,9 @@ pub fn link(layout: &Layout, path: &Path) -> io::Result<Found> {
     let target = fs::read_link(path)?.to_string_lossy().into_owned();
     let leads = match fs::canonicalize(path) {
         Ok(end) => {
-            let root = fs::canonicalize(&layout.root)?;
-            if end.starts_with(root) {
-                Leads::Inside
-            } else {
-                Leads::Outside(end.to_string_lossy().into_owned())
-            }
+            // The root most often is its real path already.
+            let inside = end.starts_with(&layout.root) || end.starts_with(fs::canonicalize(&layout.root)?);
+            if inside { Leads::Inside } else { Leads::Outside(end.to_string_lossy().into_owned()) }
         }
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Leads::Loop,
         Err(_) => Leads::Nowhere,

@@ -164,11 +164,15 @@ impl File<'_> {
         let value = match &node.value {
             Value::Text(value) => value,
             Value::Map(pairs) => {
-                pairs.iter().for_each(|(_, value)| self.uses(root, value, findings));
+                for (_, value) in pairs {
+                    self.uses(root, value, findings);
+                }
                 return;
             }
             Value::List(items) => {
-                items.iter().for_each(|item| self.uses(root, item, findings));
+                for item in items {
+                    self.uses(root, item, findings);
+                }
                 return;
             }
             _ => return,

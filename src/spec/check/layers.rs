@@ -90,9 +90,10 @@ fn platform(import: &Import) -> Option<&'static str> {
     let is = |module: &str, known: &str| {
         module.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    PLATFORMS
+    let first = PLATFORMS.partition_point(|(known, _)| *known < top);
+    PLATFORMS[first..]
         .iter()
-        .filter(|(known, _)| is(known, top))
+        .take_while(|(known, _)| is(known, top))
         .find(|(known, _)| {
             is(&import.module, known)
                 || import.names.iter().any(|name| {
@@ -165,29 +166,23 @@ fn imported_experiment<'a>(project: &'a Project, file: &PythonFile<'_>, import: 
         Owner::Experiment(tree) => Some(&tree.name),
         Owner::Shared => None,
     };
-    let owned;
+    let seen_from_code;
     let module = if import.level == 0 {
-        if is_local(file, import.top()) {
-            return None;
-        }
         // People also start at the project's root: `src.digits.train`.
-        let code = project.code.replace('/', ".");
-        owned = import
-            .module
-            .strip_prefix(code.as_str())
-            .and_then(|rest| rest.strip_prefix('.'))
-            .unwrap_or(&import.module)
-            .to_owned();
-        &owned
+        let rest = import.module.strip_prefix(project.dotted_code.as_str());
+        rest.and_then(|rest| rest.strip_prefix('.')).unwrap_or(&import.module)
     } else {
         // Seen from the code folder, since the dots may lead out of the experiment.
-        let from =
-            own.map_or_else(|| format!("{COMMON}/{}", file.path), |name| format!("{name}/{}", file.path));
-        owned = import.absolute(&from)?;
-        &owned
+        let from = match own {
+            Some(name) => format!("{name}/{}", file.path),
+            None => format!("{COMMON}/{}", file.path),
+        };
+        seen_from_code = import.absolute(&from)?;
+        seen_from_code.as_str()
     };
+    // Most imports end here, so what costs more is asked later.
     let (other, rest) = project.experiment_of(module)?;
-    if own == Some(&other.name) {
+    if own == Some(&other.name) || (import.level == 0 && is_local(file, import.top())) {
         return None;
     }
     // An installed package may have the experiment's name, so the module must be there.
