@@ -217,3 +217,32 @@ fn nothing_of_one_machine_or_registry_is_committed() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn links_in_the_pages_lead_somewhere() {
+    let mut folders = vec![here().to_owned()];
+    let mut wrong = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().flatten() {
+            let path = entry.path();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if path.is_dir() && !path.is_symlink() {
+                if !name.starts_with('.') && !matches!(name.as_str(), "target" | "templates" | "runs") {
+                    folders.push(path);
+                }
+                continue;
+            }
+            if path.extension().is_none_or(|end| end != "md") {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+                let file = link.split('#').next().unwrap();
+                if !file.is_empty() && !file.contains("://") && !folder.join(file).exists() {
+                    wrong.push(format!("{}: {link}", shown(&path)));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
