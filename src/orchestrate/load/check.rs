@@ -6,11 +6,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::bundle::rules::Rules;
 use super::tree::{self, Entry, Ignores};
 use super::{LoadError, experiments, links, parallel};
 use crate::project::experiment::Experiment;
-use crate::project::layout::{COMMON, ENVIRONMENT, Layout, SETTINGS};
+use crate::project::layout::{COMMON, ENVIRONMENT, IGNORE, Layout, SETTINGS};
 use crate::project::links::Places;
+use crate::project::name::ExperimentName;
 use crate::project::python::imports::{self, Import, SyntaxError};
 use crate::project::python::modules::Modules;
 use crate::project::python::source;
@@ -22,6 +24,8 @@ use crate::spec::check::{
 
 /// Where an adopted project's settings of the platform stand.
 const ADOPTED_SETTINGS: &str = "config.env";
+/// What says which files stay out of a bundle for the cloud.
+const BUNDLE_IGNORES: [&str; 2] = [IGNORE, ".amlignore"];
 
 /// Everything that the rules have to say, sorted. With `only`, of that experiment and of the shared code
 /// that it has linked.
@@ -192,6 +196,23 @@ enum Kind {
     Yaml,
 }
 
+/// Whether a bundle for the cloud leaves a file of an experiment out.
+fn is_left_out(layout: &Layout, experiment: &ExperimentName, file: &str) -> bool {
+    let path = format!("{}/{experiment}/{file}", shown(&layout.code));
+    let mut folder = layout.root.clone();
+    // What is wrong in the ignore files themselves is the bundle's to say.
+    let mut rules = Rules::default().with(&folder, &BUNDLE_IGNORES, 0, Path::new(""), &mut Vec::new());
+    let mut scratch = Vec::new();
+    for (end, _) in path.match_indices('/') {
+        if rules.ignored(path[..end].as_bytes(), true, &mut scratch) {
+            return true;
+        }
+        folder = layout.root.join(&path[..end]);
+        rules = rules.with(&folder, &BUNDLE_IGNORES, end + 1, Path::new(""), &mut Vec::new());
+    }
+    rules.ignored(path.as_bytes(), false, &mut scratch)
+}
+
 /// What a file of an experiment is to the rules; `None` where it is nothing to them.
 fn kind(path: &str) -> Option<Kind> {
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -250,7 +271,11 @@ fn one(layout: &Layout, project: &Project, task: &Task<'_>) -> Result<Vec<Findin
                         if kind == Kind::Environment {
                             layers::specification(&named, &text, &mut found);
                         } else if job::is_job_file(file, &text) {
-                            job::job(project, tree, file, &text, &mut found);
+                            for script in job::job(project, tree, file, &text, &mut found) {
+                                if is_left_out(layout, &tree.name, &script.path) {
+                                    found.push(job::left_out(&named, &script));
+                                }
+                            }
                             layers::specification(&named, &text, &mut found);
                             placeholder::placeholders(&named, &text, &mut found);
                         }

@@ -17,8 +17,38 @@ pub fn is_job_file(path: &str, text: &str) -> bool {
     job::FILES.contains(&path) || text.contains("azuremlschemas")
 }
 
-/// What the rules say of one job file of an experiment. `path` is relative to it.
-pub fn job(project: &Project, tree: &Tree, path: &str, content: &str, findings: &mut Vec<Finding>) {
+/// A script that a job starts, and that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// Relative to the experiment.
+    pub path: String,
+    /// Where the job file names it.
+    pub place: (u32, u32),
+}
+
+/// A script that is there, and that no bundle takes along.
+pub fn left_out(shown: &str, script: &Script) -> Finding {
+    Finding::new(
+        &JOB_FILE_MISSING,
+        shown,
+        script.place,
+        format!(
+            "the command starts `{}`, which `.scafignore` or `.amlignore` leaves out of the bundle",
+            script.path
+        ),
+        "take the rule out, or start another script",
+    )
+}
+
+/// What the rules say of one job file of an experiment. `path` is relative to it. The scripts that it
+/// starts come back, for who can look whether a bundle has them.
+pub fn job(
+    project: &Project,
+    tree: &Tree,
+    path: &str,
+    content: &str,
+    findings: &mut Vec<Finding>,
+) -> Vec<Script> {
     let shown = project.path(&tree.name, path);
     let mut text = Text::new(&shown, content);
     let Some(root) = yaml::read(&mut text) else {
@@ -27,11 +57,11 @@ pub fn job(project: &Project, tree: &Tree, path: &str, content: &str, findings: 
         }
         let problems = text.into_problems();
         findings.extend(problems.into_iter().map(|problem| of_problem(&shown, problem, &SYNTAX)));
-        return;
+        return Vec::new();
     };
     if root.get("type").and_then(Node::as_text).is_some_and(|kind| kind != "command") {
         // Pipelines and sweeps have rules of their own, which Azure's client knows.
-        return;
+        return Vec::new();
     }
     let file = File { project, tree, shown: &shown, text: content };
     let code = root.get("code").map(|node| file.folder(node, findings));
@@ -53,10 +83,11 @@ pub fn job(project: &Project, tree: &Tree, path: &str, content: &str, findings: 
     {
         file.missing(node, named, findings);
     }
+    let mut started = Vec::new();
     if let Some(command) = root.get("command") {
         // Without `code` nothing is taken along; with a `code` elsewhere its files are not known here.
         if let Some(Some(code)) = code {
-            file.script(command, &code, findings);
+            started = file.scripts(command, &code, findings);
         }
     }
     file.uses(&root, &root, findings);
@@ -71,6 +102,7 @@ pub fn job(project: &Project, tree: &Tree, path: &str, content: &str, findings: 
             }
         }
     }
+    started
 }
 
 fn of_problem(shown: &str, problem: Problem, rule: &'static super::Rule) -> Finding {
@@ -136,11 +168,13 @@ impl File<'_> {
         ));
     }
 
-    /// The scripts that the command starts.
-    fn script(&self, command: &Node, code: &str, findings: &mut Vec<Finding>) {
+    /// The scripts that the command starts; what is not there is said.
+    fn scripts(&self, command: &Node, code: &str, findings: &mut Vec<Finding>) -> Vec<Script> {
+        let mut started = Vec::new();
         for script in scripts(command.as_text().unwrap_or_default()) {
             let Some(path) = join(code, &script) else { continue };
             if self.has(&path) {
+                started.push(Script { path, place: self.place_in(command, &script) });
                 continue;
             }
             let folder = if code.is_empty() { String::new() } else { format!("`{code}` of ") };
@@ -157,6 +191,7 @@ impl File<'_> {
                 ),
             ));
         }
+        started
     }
 
     /// `${{inputs.x}}` that no input defines, wherever it stands.

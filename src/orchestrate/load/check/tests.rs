@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::os::unix::fs::symlink;
 
 use super::*;
-use crate::project::name::ExperimentName;
 use crate::spec::check::RULES;
 
 struct Tree {
@@ -310,6 +309,17 @@ fn a_job_names_what_is_there() {
         ["1:26 `${{outputs.b.path}}` is not defined"]
     );
     assert!(job("command: [\n")[0].starts_with(|c: char| c.is_ascii_digit()));
+    tree.write("src/digits/.amlignore", "/sub/\n");
+    tree.write(".scafignore", "local.py\n");
+    tree.write("src/digits/local.py", "");
+    assert_eq!(
+        job("command: python run.py\ncode: sub\n"),
+        [
+            "1:17 the command starts `sub/run.py`, which `.scafignore` or `.amlignore` leaves out of the bundle"
+        ]
+    );
+    assert_eq!(job("command: python local.py\ncode: .\n").len(), 1);
+    assert_eq!(job("command: python train.py\ncode: .\n"), [] as [&str; 0]);
     tree.write("config.env", "WORKSPACE=<azure-ml-workspace-name>\n");
     assert!(tree.places().contains(&"config.env:1:11 placeholder".to_owned()));
 }
