@@ -204,7 +204,7 @@ fn is_left_out(layout: &Layout, experiment: &ExperimentName, file: &str) -> bool
     let mut rules = Rules::default().with(&folder, &BUNDLE_IGNORES, 0, Path::new(""), &mut Vec::new());
     let mut scratch = Vec::new();
     for (end, _) in path.match_indices('/') {
-        if rules.ignored(path[..end].as_bytes(), true, &mut scratch) {
+        if rules.ignored(&path.as_bytes()[..end], true, &mut scratch) {
             return true;
         }
         folder = layout.root.join(&path[..end]);
