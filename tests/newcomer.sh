@@ -40,7 +40,7 @@ run = sorted(p for p in pathlib.Path(sys.argv[1]).iterdir() if (p / "plan.json")
 record, outcome = (json.loads((run / name).read_text()) for name in ("plan.json", "outcome.json"))
 metrics = json.loads((run / "outputs" / "metrics.json").read_text())
 assert outcome["status"] == 0, outcome
-assert metrics["test_accuracy"] > 0.95, metrics
+assert metrics["accuracy"] > 0.95, metrics
 assert (run / "outputs" / "confusion_matrix.png").stat().st_size > 1000
 print(record["engine"])
 P
