@@ -15,23 +15,23 @@ use crate::tree::{Tree, difference, redacted, tree};
 const NOT_IN_THE_SHELL: [&str; 3] = ["plan.json", "outcome.json", "uncommitted.diff"];
 
 /// What one of the two ways came to.
-struct Done {
-    status: i32,
-    stdout: String,
-    stderr: String,
-    tree: Tree,
+pub struct Done {
+    pub status: i32,
+    pub stdout: String,
+    pub stderr: String,
+    pub tree: Tree,
 }
 
 /// How it is to be done.
 #[derive(Clone, Default)]
-struct How<'a> {
-    words: &'a [&'a str],
+pub struct How<'a> {
+    pub words: &'a [&'a str],
     /// Where it is started; the project's folder unless said otherwise.
-    outside: bool,
-    stdin: Option<&'a str>,
-    env: &'a [(&'a str, PathBuf)],
+    pub outside: bool,
+    pub stdin: Option<&'a str>,
+    pub env: &'a [(&'a str, PathBuf)],
     /// Through `sh -c`, which leaves standard input to the run.
-    as_argument: bool,
+    pub as_argument: bool,
 }
 
 fn command<'a>(test: &'a Test, how: &How<'_>, more: &[&str]) -> crate::support::Scaf<'a> {
@@ -52,7 +52,7 @@ fn kept(test: &Test) -> Tree {
     tree
 }
 
-fn for_real(test: &Test, how: &How<'_>) -> Done {
+pub fn for_real(test: &Test, how: &How<'_>) -> Done {
     let mut scaf = command(test, how, &[]);
     if let Some(input) = how.stdin {
         scaf = scaf.stdin(input);
@@ -67,7 +67,7 @@ fn for_real(test: &Test, how: &How<'_>) -> Done {
 }
 
 /// The script, printed without a trace.
-fn printed(test: &Test, how: &How<'_>) -> String {
+pub fn printed(test: &Test, how: &How<'_>) -> String {
     let before = (tree(&test.root()), tree(&test.home()), containers(test));
     let mut scaf = command(test, how, &["--dry-run"]);
     if let Some(input) = how.stdin {
@@ -87,7 +87,7 @@ fn containers(test: &Test) -> String {
     output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
 }
 
-fn through_the_shell(test: &Test, how: &How<'_>) -> Done {
+pub fn through_the_shell(test: &Test, how: &How<'_>) -> Done {
     let script = printed(test, how);
     let shell = command(test, how, &[]).command();
     let mut sh = Command::new("sh");
@@ -120,7 +120,7 @@ fn through_the_shell(test: &Test, how: &How<'_>) -> Done {
 
 /// Both ways, compared; what was left comes back for more questions.
 #[track_caller]
-fn both(make: &dyn Fn() -> Test, how: &How<'_>) -> (Test, Test) {
+pub fn both(make: &dyn Fn() -> Test, how: &How<'_>) -> (Test, Test) {
     let (one, other) = (make(), make());
     let real = for_real(&one, how);
     let shell = through_the_shell(&other, how);
@@ -134,7 +134,7 @@ fn both(make: &dyn Fn() -> Test, how: &How<'_>) -> (Test, Test) {
 }
 
 /// A Python experiment whose image is a name and no more, so that it is built in a moment.
-fn python_experiment(name: &str) -> Test {
+pub fn python_experiment(name: &str) -> Test {
     let test = Test::project();
     test.write(
         &format!("src/{name}/environment/Dockerfile"),

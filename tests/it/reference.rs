@@ -10,7 +10,7 @@ use scaf::spec::settings::reference;
 
 use crate::support::here;
 
-fn same(page: &str, path: &str) {
+pub fn same(page: &str, path: &str) {
     let committed = fs::read_to_string(here().join(path)).unwrap_or_default();
     if committed != page {
         let actual = Path::new(env!("CARGO_TARGET_TMPDIR")).join("reference").join(path);

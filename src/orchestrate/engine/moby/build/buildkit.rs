@@ -159,6 +159,8 @@ fn request(build: &ImageBuild, arguments: &[Argument], session: &str, reference:
     if let Some(network) = network.as_deref().filter(|name| matches!(*name, "host" | "none")) {
         attrs.insert("force-network-mode".to_owned(), network.to_owned());
     }
+    // Without the entitlement the engine refuses it: "network.host is not allowed" (seen with 20.10).
+    let host_network = network.as_deref() == Some("host");
     if *no_cache {
         attrs.insert("no-cache".to_owned(), String::new());
     }
@@ -171,6 +173,7 @@ fn request(build: &ImageBuild, arguments: &[Argument], session: &str, reference:
         frontend: "dockerfile.v0".to_owned(),
         frontend_attrs: attrs,
         cache: Some(CacheOptions::default()),
+        entitlements: if host_network { vec!["network.host".to_owned()] } else { Vec::new() },
         ..SolveRequest::default()
     }
 }
