@@ -33,6 +33,7 @@ mod help;
 mod job_corpus;
 mod jobs;
 mod jupyter;
+mod nonroot;
 mod probe;
 mod ps_stop_gc;
 mod reference;

@@ -77,10 +77,14 @@ const REASONS: &[Reason] = &[
         HOST,
         "without a container there is no read-only view of a folder: `data/` is a link to it, and the file permissions decide",
     ),
+    Reason("`data/` can be", &["terminal"], HOST, NEIGHBOURS),
+    Reason("`models/` can be", &["terminal"], HOST, NEIGHBOURS),
+    Reason("`outputs/` can be", &["terminal"], HOST, NEIGHBOURS),
     Reason("`notebooks/` can be", &["jupyter"], ALL, "notebooks are there where notebooks are worked on"),
 ];
 
 const LAYOUT: &str = "there is no `/mnt` on the machine itself: the run's own folder has the same layout";
+const NEIGHBOURS: &str = "the probe resolves its own path, which leads through the link into the working tree, and there the neighbours are others; `Path(__file__)` unresolved, a relative path and `$SCAF_OUTPUT_DIR` find them";
 const LINKED: &str = "the working tree is not mounted but linked in, and Python resolves the link of the script that it starts; it is the same file";
 
 /// Where a probe is asked.
@@ -335,24 +339,31 @@ fn podman() -> String {
     address
 }
 
+fn ask_all(engine: &'static str) -> Table {
+    let test = project(engine);
+    let asked = Asked { test: &test, engine, address: (engine == "podman").then(podman) };
+    let mut table = Table::new();
+    for command in COMMANDS {
+        let mut answers = asked.probe(command);
+        if matches!(command, "local" | "terminal" | "job") {
+            answers.extend(asked.endings(command));
+        }
+        table.insert((engine, command), answers);
+    }
+    table
+}
+
 #[test]
 fn the_same_thing_runs_everywhere() {
     if !["docker", "podman", "root", "python"].iter().all(|what| need(what)) {
         return;
     }
     server("tools.sh", &["install", "jupyter"]);
-    let mut table = Table::new();
-    for engine in ENGINES {
-        let test = project(engine);
-        let asked = Asked { test: &test, engine, address: (engine == "podman").then(podman) };
-        for command in COMMANDS {
-            let mut answers = asked.probe(command);
-            if matches!(command, "local" | "terminal" | "job") {
-                answers.extend(asked.endings(command));
-            }
-            table.insert((engine, command), answers);
-        }
-    }
+    // Side by side: most of the time goes by while packages come.
+    let table: Table = std::thread::scope(|scope| {
+        let asked: Vec<_> = ENGINES.map(|engine| scope.spawn(move || ask_all(engine))).into_iter().collect();
+        asked.into_iter().flat_map(|asked| asked.join().unwrap()).collect()
+    });
     let (page, without_reason) = page(&table);
     let at = Path::new(env!("CARGO_TARGET_TMPDIR")).join("probe-table.md");
     fs::write(at, &page).unwrap();
