@@ -131,7 +131,7 @@ pub fn plan_layer(request: &LayerRequest<'_>) -> Result<LayerPlan, BuildPlanErro
     );
     let plain = plain_text(&text, None, &for_build, &BTreeMap::new()).map(|plain| match plain {
         PlainText::Own => PlainText::Text(text.clone()),
-        other => other,
+        text @ PlainText::Text(_) => text,
     });
     let rewritten = rewrite(
         &text,
