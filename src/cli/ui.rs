@@ -103,6 +103,11 @@ impl Ui {
         }
     }
 
+    /// A text as data; with `--json` as an object that holds it.
+    pub fn text(&self, text: &str) -> Result<(), Failure> {
+        if self.json { self.object(&serde_json::json!({ "text": text })) } else { self.data(text) }
+    }
+
     /// One JSON object as data.
     pub fn object(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
         let mut text = serde_json::to_string_pretty(value)

@@ -225,6 +225,26 @@ fn with_json_every_answer_is_one_object() {
     assert_eq!(ask(&["show", "digits"], true)["experiment"], "digits");
     assert_eq!(ask(&["runs"], true)["runs"], serde_json::json!([]));
     assert!(ask(&["new-exp", "other", "--dry-run"], true)["steps"].is_array());
+    for (words, key) in [
+        (["ps"].as_slice(), "runs"),
+        (&["stop", "--all"], "stopped"),
+        (&["gc"], "items"),
+        (&["jobs"], "jobs"),
+        (&["check"], "findings"),
+        (&["check", "--rules"], "rules"),
+        (&["config"], "settings"),
+        (&["doctor"], "engines"),
+        (&["dependency", "--list"], "linked"),
+        (&["dependency", "--check"], "findings"),
+        (&["eject"], "files"),
+        (&["job", "--dry-run", "--engine", "host"], "steps"),
+        (&["help"], "text"),
+        (&["help", "local"], "text"),
+        (&["man"], "text"),
+        (&["completions", "bash"], "text"),
+    ] {
+        assert!(ask(words, true).get(key).is_some(), "{words:?}");
+    }
 }
 
 #[test]

@@ -9,6 +9,6 @@ use crate::cli::failure::Failure;
 pub fn run(context: &Context<'_>, args: CompletionsArgs) -> Result<u8, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "scaf", &mut text);
-    context.ui.data(&String::from_utf8_lossy(&text))?;
+    context.ui.text(&String::from_utf8_lossy(&text))?;
     Ok(0)
 }

@@ -10,8 +10,12 @@ use crate::project::template::File;
 
 /// Puts the code into the template's files as `train.py`, has `local.py` run it, and says what it needs.
 pub fn replace(from: &Path, files: &mut Vec<File>) -> Result<Vec<String>, Failure> {
-    let text = std::fs::read_to_string(from)
-        .map_err(|error| Failure::user(format!("cannot read `{}`: {error}", from.display())))?;
+    let text = std::fs::read_to_string(from).map_err(|error| {
+        Failure::user(match error.kind() {
+            std::io::ErrorKind::NotFound => format!("there is no file `{}`", from.display()),
+            _ => format!("cannot read `{}`: {error}", from.display()),
+        })
+    })?;
     let kind = from.extension().map(|end| end.to_string_lossy().into_owned());
     let code = match kind.as_deref() {
         Some("py") => text,

@@ -10,10 +10,10 @@ pub fn run(context: &Context<'_>, args: HelpArgs) -> Result<u8, Failure> {
     let mut grammar = Cli::command();
     grammar.build();
     match args.command.or(args.cmd) {
-        None => context.ui.data(&grammar.render_long_help().to_string())?,
+        None => context.ui.text(&grammar.render_long_help().to_string())?,
         Some(name) => {
             let mut command = subcommand(&grammar, &name)?.clone();
-            context.ui.data(&command.render_long_help().to_string())?;
+            context.ui.text(&command.render_long_help().to_string())?;
         }
     }
     Ok(0)

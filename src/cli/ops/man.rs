@@ -20,6 +20,6 @@ pub fn run(context: &Context<'_>, args: ManArgs) -> Result<u8, Failure> {
     clap_mangen::Man::new(command)
         .render(&mut text)
         .map_err(|error| Failure::ours(format!("cannot write the manual page: {error}")))?;
-    context.ui.data(&String::from_utf8_lossy(&text))?;
+    context.ui.text(&String::from_utf8_lossy(&text))?;
     Ok(0)
 }
