@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use scaf::orchestrate::load::{check, experiments, parallel};
 use scaf::project::layout::Layout;
+use scaf::spec::settings::Settings;
 
 const EXPERIMENTS: usize = 1000;
 const ROUNDS: usize = 11;
@@ -46,7 +47,7 @@ fn at_size(size: usize) -> f64 {
     let python = python_files(&layout.code_dir());
     println!("\n{size} experiments, {} files, {} of them Python", size * FILES, python.len());
 
-    let check = || assert!(check::findings(&layout, None).unwrap().is_empty());
+    let check = || assert!(check::findings(&layout, &Settings::default(), None).unwrap().is_empty());
     let parse = || {
         let lengths = parallel::map(&python, |path| {
             let text = fs::read_to_string(path).unwrap();
@@ -72,7 +73,7 @@ fn at_size(size: usize) -> f64 {
 
 /// In a process of its own: the most memory that a check ever held.
 fn memory(project: &Path) {
-    check::findings(&Layout::new(project), None).unwrap();
+    check::findings(&Layout::new(project), &Settings::default(), None).unwrap();
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     let kilobytes: f64 = most.trim().trim_end_matches(" kB").parse().unwrap();

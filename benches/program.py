@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The program against what it stands beside, interleaved, on this machine; prints ratios.
 
-usage: benches/program.py SCAF [--pairs N] [--uv UV]
+usage: benches/program.py SCAF [--pairs N] [--uv UV] [--template NAME]
 
 Needs docker with the templates' base image (tests/servers/images.sh python python:3.11-slim). Each pair is one run of ours
 and one of theirs, in turn, so that what else the machine does falls on both; medians are compared.
@@ -45,6 +45,7 @@ def main():
     parser.add_argument("scaf", type=pathlib.Path)
     parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--uv", default="uv")
+    parser.add_argument("--template", default="minimal", help="of the experiment that is run")
     arguments = parser.parse_args()
     scaf = str(arguments.scaf.resolve())
 
@@ -56,7 +57,7 @@ def main():
             return timed([scaf, *words], cwd=folder)
 
         here("init", "--name", "bench")
-        here("new-exp", "digits", "--template", "minimal")
+        here("new-exp", "digits", "--template", arguments.template)
         here("build-exp", "digits", "--engine", "docker")
 
         mine, other = pairs(lambda: here("build-exp", "digits", "--engine", "docker"), lambda: timed([scaf, "--version"]), arguments.pairs)
@@ -79,9 +80,7 @@ def main():
             source = pathlib.Path(mount["source"])
             if "/runs/digits/" in str(source):
                 source = scratch / source.name
-            if source.suffix or source.name.startswith(("passwd", "group")):
-                pass
-            else:
+            if not source.is_file():
                 source.mkdir(parents=True, exist_ok=True)
             words += ["--mount", f"type=bind,source={source},target={mount['target']}"
                       + (",readonly" if mount["access"] == "read_only" else "")]

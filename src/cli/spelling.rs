@@ -48,7 +48,7 @@ pub fn normalise(words: Vec<String>, grammar: &Command) -> Vec<String> {
                     command = Some(inner);
                     out.push(word);
                 } else {
-                    out.push(rewritten(&word, current).unwrap_or(word));
+                    out.push(rewritten(&word, current, grammar).unwrap_or(word));
                 }
             }
         }
@@ -80,11 +80,7 @@ pub fn unknown_key(words: &[String], grammar: &Command) -> Option<(String, Optio
         {
             continue;
         }
-        let names = current
-            .get_arguments()
-            .filter(|argument| argument.get_action().takes_values())
-            .filter_map(|argument| argument.get_long());
-        let near = names
+        let near = valued(current, grammar)
             .map(|name| (strsim::damerau_levenshtein(name, key), name))
             .filter(|(distance, _)| *distance <= 2)
             .min();
@@ -112,14 +108,24 @@ pub fn early(words: &[String]) -> Global {
     Global { json, ..Global::default() }
 }
 
-fn rewritten(word: &str, command: &Command) -> Option<String> {
+fn rewritten(word: &str, command: &Command, grammar: &Command) -> Option<String> {
     let (key, value) = word.split_once('=')?;
-    let has = |name: &str| command.get_arguments().any(|argument| argument.get_long() == Some(name));
+    let has = |name: &str| valued(command, grammar).any(|known| known == name);
     if has(key) {
         return Some(format!("--{key}={value}"));
     }
     let (_, name) = ALIASES.iter().find(|(alias, name)| *alias == key && has(name))?;
     Some(format!("--{name}={value}"))
+}
+
+/// The long names of a command's options that take a value, and of those that hold everywhere.
+fn valued<'a>(command: &'a Command, grammar: &'a Command) -> impl Iterator<Item = &'a str> {
+    let everywhere = grammar.get_arguments().filter(|argument| argument.is_global_set());
+    command
+        .get_arguments()
+        .chain(everywhere)
+        .filter(|argument| argument.get_action().takes_values())
+        .filter_map(clap::Arg::get_long)
 }
 
 /// Whether the word after this option belongs to it.
@@ -155,6 +161,9 @@ mod tests {
             "scaf local '--exp=digits' '--script=train.py' '--run-xargs=--gpus all' '--script-xargs=--epochs 8'"
         );
         assert_eq!(normal("scaf help cmd=local"), "scaf help '--cmd=local'");
+        assert_eq!(normal("scaf local d engine=host"), "scaf local d '--engine=host'");
+        // A switch takes no value, so it has no such spelling.
+        assert_eq!(normal("scaf local d quiet=yes"), "scaf local d 'quiet=yes'");
     }
 
     #[test]

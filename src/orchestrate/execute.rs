@@ -28,6 +28,7 @@ use crate::spec::env_vars::Environment;
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::plan::{Action, ContainerEngine, Logs, Plan, Ready, Step, When};
 use crate::spec::record::GpuUse;
+use crate::spec::run_flags;
 
 /// What a plan is executed in.
 pub struct World<'a> {
@@ -160,21 +161,39 @@ impl<'a> World<'a> {
     }
 
     /// Names become values at the last moment.
-    fn resolve(&self, env: &BTreeMap<String, EnvValue>) -> BTreeMap<String, String> {
-        env.iter()
-            .filter_map(|(name, value)| {
-                let value = match value {
-                    EnvValue::Plain(value) => value.clone(),
-                    // As with the docker client: a name that is not set is not passed on.
-                    EnvValue::FromHost => self.value(name)?,
-                    EnvValue::Prefix(front) => match self.value(name) {
-                        Some(rest) if !rest.is_empty() => format!("{front}:{rest}"),
-                        _ => front.clone(),
-                    },
-                };
-                Some((name.clone(), value))
-            })
-            .collect()
+    fn resolve(
+        &self,
+        env: &BTreeMap<String, EnvValue>,
+    ) -> Result<BTreeMap<String, Option<String>>, ExecuteError> {
+        let mut files: BTreeMap<&Path, String> = BTreeMap::new();
+        let mut resolved = BTreeMap::new();
+        for (name, value) in env {
+            let value = match value {
+                EnvValue::Plain(value) => Some(value.clone()),
+                EnvValue::FromHost => self.value(name),
+                EnvValue::Prefix(front) => Some(match self.value(name) {
+                    Some(rest) if !rest.is_empty() => format!("{front}:{rest}"),
+                    _ => front.clone(),
+                }),
+                EnvValue::FromFile { path, nth: _ } => {
+                    if !files.contains_key(path.as_path()) {
+                        files.insert(path, files::read_text(path)?);
+                    }
+                    match run_flags::env_file_value(&files[path.as_path()], name) {
+                        Some(EnvValue::Plain(value)) => Some(value),
+                        _ => self.value(name),
+                    }
+                }
+            };
+            resolved.insert(name.clone(), value);
+        }
+        Ok(resolved)
+    }
+
+    /// What of it has a value: for a process of this machine.
+    fn set(&self, env: &BTreeMap<String, EnvValue>) -> Result<BTreeMap<String, String>, ExecuteError> {
+        let resolved = self.resolve(env)?;
+        Ok(resolved.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
     }
 
     fn with_moby<T>(
@@ -248,7 +267,7 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
         }
         Action::CopyTree { from, to } => files::copy_tree(from, to)?,
         Action::Command { argv, cwd, env } => {
-            process::command(argv, cwd.as_deref(), &world.resolve(env), world.reporter)?;
+            process::command(argv, cwd.as_deref(), &world.set(env)?, world.reporter)?;
         }
         Action::MakeVenv { path, python, requirements, more, uv } => {
             venv::make(path, python, requirements, more, uv.as_deref(), world)?;
@@ -276,7 +295,7 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
                 &process::Request {
                     argv,
                     cwd,
-                    env: &world.resolve(env),
+                    env: &world.set(env)?,
                     unset,
                     stdin: *stdin,
                     stdout_log: logs.as_ref().map(|logs| logs.stdout.as_path()),
@@ -339,9 +358,10 @@ fn run_container(
     // Names become values here, in the request to the engine and nowhere else.
     let mut resolved = container.clone();
     resolved.env = world
-        .resolve(&container.env)
+        .resolve(&container.env)?
         .into_iter()
-        .map(|(name, value)| (name, EnvValue::Plain(value)))
+        // As with the client: a name that is not set here is taken out there, the image's own, too.
+        .map(|(name, value)| (name, value.map_or(EnvValue::FromHost, EnvValue::Plain)))
         .collect();
     let mut stdout_log = open_log(logs.map(|logs| logs.stdout.as_path()))?;
     let mut stderr_log = open_log(logs.and_then(|logs| logs.stderr.as_deref()))?;

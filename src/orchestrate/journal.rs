@@ -1,6 +1,7 @@
 //! The run record on the disk: made before the first step, closed after the last, read back by `runs`.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::orchestrate::execute::files::{self, FileError};
 use crate::orchestrate::host::process;
@@ -177,6 +178,11 @@ impl Entry {
         read(&self.folder.join(LIVE))
     }
 
+    /// When `plan.json` was written.
+    fn opened(&self) -> Option<SystemTime> {
+        std::fs::metadata(self.folder.join(PLAN)).and_then(|metadata| metadata.modified()).ok()
+    }
+
     /// `brave_otter` of `20261122-155001_brave_otter`.
     pub fn short(&self) -> &str {
         self.name.split_once('_').map_or(self.name.as_str(), |(_, short)| short)
@@ -199,7 +205,15 @@ pub fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, Jo
 pub fn entries(layout: &Layout) -> Result<Vec<Entry>, JournalError> {
     let mut found = Vec::new();
     descend(&layout.runs_dir(), &mut Vec::new(), &mut found)?;
-    found.sort_by(|a, b| b.name.cmp(&a.name).then_with(|| a.experiment.cmp(&b.experiment)));
+    found.sort_by(|a, b| {
+        let second = |entry: &Entry| entry.name.split('_').next().map(str::to_owned);
+        second(b)
+            .cmp(&second(a))
+            // Within a second the names say nothing; what was written before the first step does.
+            .then_with(|| b.opened().cmp(&a.opened()))
+            .then_with(|| b.name.cmp(&a.name))
+            .then_with(|| a.experiment.cmp(&b.experiment))
+    });
     Ok(found)
 }
 

@@ -62,7 +62,8 @@ pub struct Running {
     pub engine: String,
     /// The project's root.
     pub root: PathBuf,
-    /// Seconds since 1970.
+    /// Seconds since 1970; RFC 3339 in JSON.
+    #[serde(serialize_with = "written")]
     pub since: Option<i64>,
     #[serde(flatten)]
     pub state: State,
@@ -97,6 +98,14 @@ impl Running {
             || plain == format!("{}/{}", self.experiment, self.short())
             || self.container.as_deref() == Some(plain)
     }
+}
+
+#[allow(clippy::ref_option, reason = "serde hands fields over by reference")]
+fn written<S: serde::Serializer>(since: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    since
+        .and_then(|seconds| jiff::Timestamp::from_second(seconds).ok())
+        .map(super::host::clock::written)
+        .serialize(serializer)
 }
 
 /// What was found, and what could not be asked.

@@ -7,6 +7,7 @@ pub mod layers;
 pub mod notebook;
 pub mod placeholder;
 pub mod rules;
+pub mod settings;
 pub mod shared_code;
 pub mod waiver;
 

@@ -2,6 +2,7 @@
 //! and the `docker run …` line are two translations of the same value, held together by the twin test.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,12 @@ pub enum EnvValue {
     /// Taken from scaf's own environment when the run starts; only the name is ever written down.
     /// Prints as `--env NAME`.
     FromHost,
+    /// Read out of an `--env-file` when the run starts; only the file's name is ever written down. Where
+    /// files overlap the one with the larger number counts.
+    FromFile {
+        path: PathBuf,
+        nth: usize,
+    },
     /// In front of the value outside, with `:` between: for `PATH`. Only a process of this machine has one.
     Prefix(String),
 }

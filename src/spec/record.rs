@@ -2,6 +2,7 @@
 //! `outcome.json` after the last.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -98,6 +99,20 @@ pub struct Outcome {
     pub left: Vec<PathBuf>,
     /// What the GPUs were seen to do.
     pub gpus: Vec<GpuUse>,
+}
+
+/// In a word or two, as `jobs` and `runs` say it.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, interrupted, out_of_memory, .. } = self;
+        match (status, interrupted, out_of_memory) {
+            (0, _, false) => f.write_str("succeeded"),
+            (0, _, true) => f.write_str("succeeded, with a process killed for memory"),
+            (_, _, true) => write!(f, "failed ({status}, out of memory)"),
+            (_, true, false) => write!(f, "interrupted ({status})"),
+            (_, false, false) => write!(f, "failed ({status})"),
+        }
+    }
 }
 
 /// One GPU over the run.

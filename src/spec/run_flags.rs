@@ -146,9 +146,14 @@ fn apply(
         "--env-file" => {
             let path = around.directory.join(&value);
             let text = (around.read)(&path).map_err(|reason| RunFlagError::EnvFile { path: path.clone(), reason })?;
-            for line in text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-                let (name, value) = env_word(line);
-                flags.env.insert(name, value);
+            // As with the client: what `--env` says counts for more, whatever came first.
+            let typed = |value: &EnvValue| matches!(value, EnvValue::Plain(_) | EnvValue::FromHost);
+            let nth = 1 + flags.env.values().filter_map(number).max().unwrap_or(0);
+            for line in env_lines(&text) {
+                let name = line.split_once('=').map_or(line, |(name, _)| name);
+                if !flags.env.get(name).is_some_and(typed) {
+                    flags.env.insert(name.to_owned(), EnvValue::FromFile { path: path.clone(), nth });
+                }
             }
         }
         "--volume" => flags.mounts.push(volume(&value, around.directory).ok_or_else(|| {
@@ -194,6 +199,23 @@ fn gpus(value: &str) -> Result<GpuRequest, RunFlagError> {
         value: value.to_owned(),
         wanted: "all, a number, device=0,2, device=UUID, free, free:N",
     })
+}
+
+fn number(value: &EnvValue) -> Option<usize> {
+    match value {
+        EnvValue::FromFile { path: _, nth } => Some(*nth),
+        EnvValue::Plain(_) | EnvValue::FromHost | EnvValue::Prefix(_) => None,
+    }
+}
+
+/// The lines of an `--env-file` that say something.
+fn env_lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// What an `--env-file` says of a name: the last line counts, and a name alone passes the one outside on.
+pub fn env_file_value(text: &str, name: &str) -> Option<EnvValue> {
+    env_lines(text).map(env_word).filter(|(known, _)| known == name).last().map(|(_, value)| value)
 }
 
 /// `NAME=VALUE`, or `NAME` to pass the one outside on.

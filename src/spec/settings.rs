@@ -30,7 +30,6 @@ pub struct Settings {
     pub run: RunSettings,
     pub job: JobSettings,
     pub check: CheckSettings,
-    pub store: StoreSettings,
     pub targets: BTreeMap<String, TargetSettings>,
     /// Where each value that is not a default was set, by the key's dotted name.
     origins: BTreeMap<String, Origin>,
@@ -179,11 +178,6 @@ pub struct CheckSettings {
     pub allow: Vec<String>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StoreSettings {
-    pub dir: Option<String>,
-}
-
 /// One `[targets.NAME]` table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TargetSettings {
@@ -215,7 +209,6 @@ impl Default for Settings {
             run: RunSettings { script: "local.py".to_owned(), env: Vec::new() },
             job: JobSettings { target: "local".to_owned(), file: "job.yaml".to_owned() },
             check: CheckSettings::default(),
-            store: StoreSettings::default(),
             targets: BTreeMap::new(),
             origins: BTreeMap::new(),
             layers: Arc::new(Layers::default()),

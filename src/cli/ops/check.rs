@@ -20,7 +20,7 @@ pub fn run(context: &Context<'_>, args: CheckArgs) -> Result<u8, Failure> {
         Some(given) => Some(context.experiment(&project, Some(given))?),
         None => None,
     };
-    let findings = load::check::findings(&project.layout, only.as_ref())?;
+    let findings = load::check::findings(&project.layout, &project.settings, only.as_ref())?;
     say(context, &findings, "nothing to complain about")
 }
 

@@ -172,7 +172,7 @@ fn look(context: &Context<'_>, project: &Project, experiment: &Experiment) -> Re
         &LINK_ESCAPES,
         &LINK_IS_TEXT,
     ];
-    let mut findings = load::check::findings(&project.layout, Some(experiment))?;
+    let mut findings = load::check::findings(&project.layout, &project.settings, Some(experiment))?;
     findings.retain(|finding| rules.iter().any(|rule| rule.name == finding.rule));
     check::say(context, &findings, &format!("the shared code of `{}` is in order", experiment.name))
 }

@@ -307,12 +307,7 @@ pub fn conclude(
     }
     let outputs = std::fs::read_dir(folder.join("outputs")).map_or(0, Iterator::count);
     let what = if outputs > 0 { format!("{shown}/outputs/") } else { format!("{shown}/") };
-    context.ui.say(&format!(
-        "{} {} in {}: {what}",
-        record.run,
-        super::runs::ending(outcome),
-        quantity::seconds(outcome.seconds)
-    ));
+    context.ui.say(&format!("{} {outcome} in {}: {what}", record.run, quantity::seconds(outcome.seconds)));
     Ok(())
 }
 

@@ -48,7 +48,7 @@ fn list(context: &Context<'_>, project: &Project, args: &RunsListArgs) -> Result
             entry.experiment.clone(),
             record.as_ref().map_or("?", |record| record.intent.name()).to_owned(),
             record.as_ref().map_or_else(|| "?".to_owned(), |record| record.engine.clone()),
-            outcome.as_ref().map_or_else(|| "-".to_owned(), ending),
+            outcome.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
             outcome.as_ref().map_or_else(|| "-".to_owned(), |outcome| quantity::seconds(outcome.seconds)),
         ]);
     }
@@ -60,19 +60,6 @@ fn list(context: &Context<'_>, project: &Project, args: &RunsListArgs) -> Result
         context.ui.data(&table::columns(["RUN", "EXPERIMENT", "WHAT", "ENGINE", "ENDED", "TIME"], &rows))?;
     }
     Ok(0)
-}
-
-/// How a run ended, in a word or two.
-pub fn ending(outcome: &Outcome) -> String {
-    if outcome.out_of_memory {
-        format!("{} (out of memory)", outcome.status)
-    } else if outcome.interrupted {
-        format!("{} (interrupted)", outcome.status)
-    } else if outcome.status == 0 {
-        "well".to_owned()
-    } else {
-        format!("status {}", outcome.status)
-    }
 }
 
 fn show(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, Failure> {
@@ -133,7 +120,7 @@ fn facts(record: &Record, outcome: Option<&Outcome>) -> Vec<(&'static str, Strin
     match outcome {
         None => facts.push(("ended", "not yet, or scaf was killed outright (see `scaf ps`)".to_owned())),
         Some(outcome) => {
-            facts.push(("ended", format!("{}, {}", outcome.ended, ending(outcome))));
+            facts.push(("ended", format!("{}, {}", outcome.ended, outcome)));
             if let Some(error) = &outcome.error {
                 facts.push(("error", error.clone()));
             }

@@ -72,7 +72,7 @@ pub fn run(context: &Context<'_>, args: ShowArgs) -> Result<u8, Failure> {
         (None, _) => line("last run", "never"),
         (Some(entry), None) => line("last run", &format!("{}, not ended", entry.name)),
         (Some(entry), Some(outcome)) => {
-            line("last run", &format!("{}, {}", entry.name, super::runs::ending(outcome)));
+            line("last run", &format!("{}, {outcome}", entry.name));
         }
     }
     context.ui.data(&text)?;

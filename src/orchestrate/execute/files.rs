@@ -22,6 +22,11 @@ use crate::spec::plan::IfThere;
 /// (scaf was killed outright) may remove it.
 pub const UNFINISHED: &str = ".scaf-new-";
 
+/// A file as text.
+pub fn read_text(path: &Path) -> Result<String, FileError> {
+    fs::read_to_string(path).map_err(|error| FileError::new("read", path, error))
+}
+
 /// Makes the folder and those above it; already there is fine.
 pub fn make_directory(path: &Path) -> Result<(), FileError> {
     match fs::create_dir_all(path) {

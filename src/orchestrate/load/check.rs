@@ -21,15 +21,20 @@ use crate::spec::check::waiver::Waivers;
 use crate::spec::check::{
     self, Finding, Owner, Project, PythonFile, Tree, job, layers, notebook, placeholder,
 };
+use crate::spec::settings::Settings;
 
 /// Where an adopted project's settings of the platform stand.
 const ADOPTED_SETTINGS: &str = "config.env";
 /// What says which files stay out of a bundle for the cloud.
 const BUNDLE_IGNORES: [&str; 2] = [IGNORE, ".amlignore"];
 
-/// Everything that the rules have to say, sorted. With `only`, of that experiment and of the shared code
-/// that it has linked.
-pub fn findings(layout: &Layout, only: Option<&Experiment>) -> Result<Vec<Finding>, LoadError> {
+/// Everything that the rules have to say but for what the settings allow, sorted. With `only`, of that
+/// experiment and of the shared code that it has linked.
+pub fn findings(
+    layout: &Layout,
+    settings: &Settings,
+    only: Option<&Experiment>,
+) -> Result<Vec<Finding>, LoadError> {
     let ignores = Ignores::of(&layout.root);
     let all = experiments::experiments(layout)?;
     let failed = |source| LoadError::Read { path: layout.code_dir(), source };
@@ -39,6 +44,7 @@ pub fn findings(layout: &Layout, only: Option<&Experiment>) -> Result<Vec<Findin
     let project = Project::new(shown(&layout.code), trees, shared);
 
     let mut found = check::project(&project);
+    check::settings::experiments(settings, &project, &mut found);
     // These stand at lines of shared files, which are not read again.
     found.retain(|finding| !waivers.get(&finding.file).is_some_and(|waivers| waivers.allows(finding)));
     for file in project.shared.imports.keys() {
@@ -72,6 +78,7 @@ pub fn findings(layout: &Layout, only: Option<&Experiment>) -> Result<Vec<Findin
         let own = project.path(&only.name, "");
         found.retain(|finding| belongs(&project, &own, only, finding));
     }
+    found.retain(|finding| !check::settings::allowed(settings, &project, finding));
     found.sort();
     found.dedup();
     Ok(found)

@@ -152,6 +152,13 @@ pub static DOCKERFILE_MISSING: Rule = Rule {
     way_out: "Write one, or take one from an experiment made by `scaf new-exp`.",
 };
 
+pub static SETTINGS_EXPERIMENT: Rule = Rule {
+    name: "settings-experiment",
+    says: "`scaf.toml` or `scaf.local.toml` has a table for an experiment that is not there.",
+    why: "what it sets holds for nothing",
+    way_out: "Correct the name, or take the table out.",
+};
+
 pub static UNKNOWN_WAIVER: Rule = Rule {
     name: "unknown-waiver",
     says: "A comment `# scaf: allow …` names no rule.",
@@ -160,7 +167,7 @@ pub static UNKNOWN_WAIVER: Rule = Rule {
 };
 
 /// Every rule, in the order of the reference.
-pub static RULES: [&Rule; 20] = [
+pub static RULES: [&Rule; 21] = [
     &LAYER_DATA_SCIENCE,
     &LAYER_SPECIFICATION,
     &EXPERIMENT_IMPORTS_EXPERIMENT,
@@ -180,6 +187,7 @@ pub static RULES: [&Rule; 20] = [
     &JOB_INVALID,
     &NOTEBOOK_OUTPUTS,
     &SYNTAX,
+    &SETTINGS_EXPERIMENT,
     &UNKNOWN_WAIVER,
 ];
 
@@ -190,7 +198,8 @@ pub fn reference() -> String {
          What `scaf check` looks at. A finding is waived by a comment on its line, in Python, YAML, TOML and \
          Dockerfiles:\n\n\
          ```python\nimport kubernetes  # scaf: allow layer-data-science\n```\n\n\
-         Several rules are separated by commas. What git ignores is not looked at. The exit status is 1 when \
+         Several rules are separated by commas. `check.allow = [\"notebook-outputs\"]` in the settings leaves a rule out \
+         for the whole project, or for one experiment in its table. What git ignores is not looked at. The exit status is 1 when \
          something was found.\n\n\
          This page is made from the register of rules in `src/spec/check/rules.rs`.\n",
     );

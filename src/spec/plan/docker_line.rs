@@ -2,6 +2,7 @@
 //! container both ways and compares what `inspect` says.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::spec::container::{Container, Device, EnvValue, Port, Ulimit};
 use crate::spec::gpu::GpuRequest;
@@ -203,6 +204,16 @@ impl Line {
 }
 
 fn env_words(line: &mut Line, env: &BTreeMap<String, EnvValue>) {
+    let files: BTreeMap<usize, &Path> = env
+        .values()
+        .filter_map(|value| match value {
+            EnvValue::FromFile { path, nth } => Some((*nth, path.as_path())),
+            EnvValue::Plain(_) | EnvValue::FromHost | EnvValue::Prefix(_) => None,
+        })
+        .collect();
+    for path in files.values() {
+        line.option("--env-file", &path.to_string_lossy());
+    }
     for (name, value) in env {
         match value {
             EnvValue::Plain(value) | EnvValue::Prefix(value) => {
@@ -210,6 +221,7 @@ fn env_words(line: &mut Line, env: &BTreeMap<String, EnvValue>) {
             }
             // The name alone: the client takes the value from its own environment.
             EnvValue::FromHost => line.option("--env", name),
+            EnvValue::FromFile { .. } => {}
         }
     }
 }

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::layer::Raw;
 use super::{EngineChoice, GpuSetting, RunAs, Settings, TARGET_KINDS, TargetSettings};
 use crate::spec::byte_size;
+use crate::spec::check::RULES;
 use crate::spec::mount::Access;
+use crate::spec::place::near_miss;
 
 /// Why a value cannot be taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +79,6 @@ pub fn about(section: &str) -> &'static str {
         "run" => "How an experiment is run.",
         "job" => "What `scaf job` does when nothing else is said.",
         "check" => "What `scaf check` looks at.",
-        "store" => "Where artefacts are kept.",
         _ => "",
     }
 }
@@ -381,24 +382,21 @@ pub const KEYS: &[Key] = &[
         variable: None,
         scope: Scope::Any,
         set: |s, raw| {
-            s.check.allow = words(raw)?;
+            let list = words(raw)?;
+            let names = || RULES.iter().map(|rule| rule.name);
+            if let Some(bad) = list.iter().find(|word| !names().any(|name| name == word.as_str())) {
+                return Err(Wrong {
+                    what: format!("`{bad}` is no rule of `scaf check`"),
+                    hint: Some(near_miss(bad, names()).map_or_else(
+                        || "`scaf check --rules` lists them".to_owned(),
+                        |near| format!("did you mean `{near}`?"),
+                    )),
+                });
+            }
+            s.check.allow = list;
             Ok(())
         },
         get: |s| json!(s.check.allow),
-    },
-    Key {
-        name: "store.dir",
-        takes: "a folder",
-        default: "none",
-        doc: "Folder in which artefacts are kept beside the project. Reserved: nothing reads it yet.",
-        example: "\"/srv/artefacts\"",
-        variable: None,
-        scope: Scope::Any,
-        set: |s, raw| {
-            s.store.dir = Some(path(raw)?);
-            Ok(())
-        },
-        get: |s| json!(s.store.dir),
     },
 ];
 
@@ -505,8 +503,7 @@ fn wants(wanted: &str, raw: &Raw) -> Wrong {
 }
 
 fn none_of(typed: &str, names: &[&str]) -> Wrong {
-    let hint = crate::spec::place::near_miss(typed, names.iter().copied())
-        .map(|name| format!("did you mean `{name}`?"));
+    let hint = near_miss(typed, names.iter().copied()).map(|name| format!("did you mean `{name}`?"));
     Wrong { what: format!("`{typed}` is none of {}", names.join(", ")), hint }
 }
 

@@ -134,7 +134,8 @@ fn environment(env: &BTreeMap<String, EnvValue>, surroundings: &Surroundings) ->
         // There is nothing of this machine to stand in front of.
         EnvValue::Plain(value) | EnvValue::Prefix(value) => format!("{name}={value}"),
         // A name alone takes the variable out, the image's own, too: what is not set here is not set there.
-        EnvValue::FromHost => {
+        // What is in a file was read before.
+        EnvValue::FromHost | EnvValue::FromFile { .. } => {
             surroundings.raw(name).map_or_else(|| name.clone(), |value| format!("{name}={value}"))
         }
     };

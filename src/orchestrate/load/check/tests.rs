@@ -54,7 +54,7 @@ impl Tree {
     }
 
     fn found(&self) -> Vec<Finding> {
-        findings(&self.layout, None).unwrap()
+        findings(&self.layout, &Settings::default(), None).unwrap()
     }
 
     fn places(&self) -> Vec<String> {
@@ -248,7 +248,7 @@ fn shared_code_must_be_linked_with_what_it_needs() {
     let only = |name| {
         let name = ExperimentName::parse(name).unwrap();
         let dir = tree.layout.experiment_dir(&name);
-        findings(&tree.layout, Some(&Experiment { name, dir })).unwrap().len()
+        findings(&tree.layout, &Settings::default(), Some(&Experiment { name, dir })).unwrap().len()
     };
     assert_eq!((only("digits"), only("vision/ocr")), (1, 0));
     tree.link("src/digits/common/text.py", "../../common/text.py");
