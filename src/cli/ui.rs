@@ -32,6 +32,8 @@ pub struct Ui {
     verbose: u8,
     pub json: bool,
     colour: bool,
+    /// Colours where there is no terminal, too.
+    forced: bool,
     /// stderr is a terminal that can redraw a line.
     live: bool,
     bar: Mutex<Option<(String, ProgressBar, Instant)>>,
@@ -42,12 +44,14 @@ impl Ui {
         let terminal = io::stderr().is_terminal();
         let ci = environment.is_on(&env_vars::CI);
         let no_colour = environment.is_set(&env_vars::NO_COLOR);
+        let forced = environment.is_on(&env_vars::CLICOLOR_FORCE);
         let dumb = environment.text(&env_vars::TERM) == Some("dumb");
         Self {
             quiet: global.quiet,
             verbose: global.verbose,
             json: global.json,
-            colour: terminal && !no_colour && !dumb,
+            colour: !no_colour && (forced || terminal && !dumb),
+            forced: forced && !no_colour,
             live: terminal && !ci && !dumb,
             bar: Mutex::new(None),
         }
@@ -64,7 +68,7 @@ impl Ui {
 
     /// Data in colours, where standard output is a terminal, too.
     pub fn paint(&self, style: Style, text: &str) -> String {
-        if io::stdout().is_terminal() { self.style(style, text) } else { text.to_owned() }
+        if self.forced || io::stdout().is_terminal() { self.style(style, text) } else { text.to_owned() }
     }
 
     /// A line of talk. That nobody can read it (stderr closed) is no reason to stop.

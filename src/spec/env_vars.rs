@@ -35,8 +35,8 @@ variables! {
         USER "Name of the caller, for the passwd line inside a container where the machine knows none."
         LOGNAME "As USER, where that is not set."
         SHELL "Which shell completions are for when none is named."
-        TMPDIR "Where short-lived files are kept."
         XDG_CONFIG_HOME "Instead of `~/.config`, for `scaf/config.toml`, pip's and uv's configuration."
+        XDG_CONFIG_DIRS "Instead of `/etc/xdg`, for the configuration of pip and uv that holds for everybody."
         XDG_CACHE_HOME "Instead of `~/.cache`, for the virtual environments of the host engine and pinned tools."
         XDG_STATE_HOME "Instead of `~/.local/state`."
         XDG_RUNTIME_DIR "Where podman's socket of a normal user is."
@@ -50,7 +50,6 @@ variables! {
         CLICOLOR_FORCE "Set to anything but 0: colours even where there is no terminal."
         CI "Set to anything: plain lines instead of progress, and no questions."
         TERM "`dumb`: no progress and no colours."
-        COLUMNS "Width of tables where there is no terminal."
     }
     "scaf itself" {
         SCAF_CACHE_DIR "Instead of `$XDG_CACHE_HOME/scaf`."
@@ -62,7 +61,6 @@ variables! {
         DOCKER_HOST "Where the Docker engine listens, before every other place."
         DOCKER_CONTEXT "The context of Docker's client to be used."
         DOCKER_CONFIG "Instead of `~/.docker`: contexts, registry logins."
-        DOCKER_CERT_PATH "Certificates for an engine behind TLS."
         DOCKER_TLS_VERIFY "Set to anything: the engine of DOCKER_HOST is behind TLS."
         CONTAINER_HOST "Where podman listens."
     }
@@ -70,21 +68,21 @@ variables! {
         PIP_INDEX_URL "The package index."
         PIP_EXTRA_INDEX_URL "Further package indexes."
         PIP_TRUSTED_HOST "Hosts whose certificate pip does not check."
+        PIP_CLIENT_CERT "A certificate of the client: a build cannot be given one, which is said."
         PIP_CERT "A file with the certificates that pip trusts."
         PIP_CONFIG_FILE "Instead of pip's own configuration files."
         UV_INDEX_URL "The package index, for uv."
         UV_DEFAULT_INDEX "The package index, for uv 0.4.23 and later."
         UV_EXTRA_INDEX_URL "Further package indexes, for uv."
         UV_INDEX "Further package indexes, for uv 0.4.23 and later."
+        UV_INSECURE_HOST "Hosts whose certificate uv does not check."
         UV_CONFIG_FILE "Instead of uv's own configuration files."
-        UV_NATIVE_TLS "Set to true: uv trusts what the machine trusts."
-        UV_OFFLINE "Set to true: uv asks no index."
-        UV_PYTHON_INSTALL_DIR "Where uv keeps the Pythons that it fetches."
         UV_CACHE_DIR "Where uv keeps its cache."
         REQUESTS_CA_BUNDLE "A file with the certificates that Python's requests trusts."
+        GIT_SSL_CAINFO "A file with the certificates that git trusts."
         CURL_CA_BUNDLE "A file with the certificates that curl trusts."
         SSL_CERT_FILE "A file with the certificates that are trusted."
-        SSL_CERT_DIR "A folder with the certificates that are trusted."
+        NETRC "Instead of `~/.netrc`: passwords for package indexes."
         HTTP_PROXY "The proxy for http."
         HTTPS_PROXY "The proxy for https."
         ALL_PROXY "The proxy for everything else."
@@ -231,14 +229,14 @@ mod tests {
             ("XDG_CACHE_HOME", "/caches"),
             ("NO_COLOR", ""),
             ("CI", "false"),
-            ("UV_OFFLINE", "1"),
+            ("CLICOLOR_FORCE", "1"),
         ]);
         assert_eq!(environment.config_home(), Some("/home/me/.config".into()));
         assert_eq!(environment.cache_dir(), Some("/caches/scaf".into()));
         assert_eq!(environment.state_dir(), Some("/home/me/.local/state/scaf".into()));
         assert!(!environment.is_set(&NO_COLOR));
         assert!(environment.is_set(&CI) && !environment.is_on(&CI));
-        assert!(environment.is_on(&UV_OFFLINE));
+        assert!(environment.is_on(&CLICOLOR_FORCE));
         assert_eq!(Environment::default().config_home(), None);
     }
 

@@ -368,6 +368,17 @@ mod tests {
     }
 
     #[test]
+    fn of_a_file_of_variables_only_the_names_are_kept() {
+        let flags = read("-e A=typed --env-file vars -e B=typed --env-file vars").unwrap();
+        assert_eq!(flags.env["A"], EnvValue::Plain("typed".into()), "{:?}", flags.env);
+        assert!(!format!("{flags:?}").contains("v="), "{flags:?}");
+        let text = "# said twice\nA=1\n  A=2\nB\nAB=3\n";
+        assert_eq!(env_file_value(text, "A"), Some(EnvValue::Plain("2".into())));
+        assert_eq!(env_file_value(text, "B"), Some(EnvValue::FromHost));
+        assert_eq!(env_file_value(text, "C"), None);
+    }
+
+    #[test]
     fn every_flag() {
         let flags = read(
             "--gpus --ipc=host --shm-size 1g -e A=b -eC --env-file vars -v ./x/../y:/y:ro \

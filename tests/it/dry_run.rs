@@ -235,6 +235,53 @@ fn local_on_the_host_is_the_same() {
 }
 
 #[test]
+fn variables_from_outside_are_the_same_and_their_values_are_written_nowhere() {
+    for engine in ["docker", "host"] {
+        if !need(if engine == "host" { "python" } else { engine }) {
+            continue;
+        }
+        let name = "dry_env";
+        let make = || {
+            let test = python_experiment(name);
+            let from = if engine == "host" {
+                format!("python:{}", python_minor())
+            } else {
+                python_image().to_owned()
+            };
+            test.write(
+                &format!("src/{name}/environment/Dockerfile"),
+                &format!("FROM {from}\nENV UNSET_HERE=of-the-image\n"),
+            );
+            test.write(
+                &format!("src/{name}/local.py"),
+                "import os\nfor name in ['UNSET_HERE', 'PASSED', 'TYPED', 'ONE', 'TWO']:\n    print(name, os.environ.get(name))\n",
+            );
+            test.write("one.env", "# words\nONE=s3cret 'one'\nTWO=hidden\nTYPED=lost\n");
+            test.write("two.env", "TWO=s3cret-two\nPASSED\n");
+            test
+        };
+        let flags = "--env-file one.env -e TYPED=typed --env-file two.env -e UNSET_HERE";
+        let words = ["local", "--engine", engine, name, "--run-xargs", flags];
+        let passed = [("PASSED", PathBuf::from("s3cret-passed"))];
+        let how = How { words: &words, env: &passed, ..How::default() };
+        let (one, other) = both(&make, &how);
+        for test in [&one, &other] {
+            // The shell keeps no record, by which a run is known otherwise.
+            let mut runs = std::fs::read_dir(test.path("runs").join(name)).unwrap();
+            let log =
+                std::fs::read_to_string(runs.next().unwrap().unwrap().path().join("stdout.log")).unwrap();
+            let wanted =
+                "UNSET_HERE None\nPASSED s3cret-passed\nTYPED typed\nONE s3cret 'one'\nTWO s3cret-two\n";
+            assert_eq!(log, wanted, "{engine}");
+        }
+        let plan = std::fs::read_to_string(one.runs(name)[0].join("plan.json")).unwrap();
+        assert!(plan.contains("one.env") && !plan.contains("s3cret"), "{plan}");
+        let script = printed(&other, &how);
+        assert!(script.contains("one.env") && !script.contains("s3cret"), "{script}");
+    }
+}
+
+#[test]
 fn what_stands_on_standard_input_reaches_the_run() {
     if !need("docker") {
         return;

@@ -246,3 +246,57 @@ fn links_in_the_pages_lead_somewhere() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// A source without its tests at the end.
+fn without_tests(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    text.split("\n#[cfg(test)]").next().unwrap_or_default().to_owned()
+}
+
+/// The words that are asked of the environment: in `variable("NAME")`, `(self.variable)("NAME")`, `given("NAME")`.
+fn asked(text: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for front in ["variable(\"", "variable)(\"", "given(\"", "raw(\""] {
+        for (_, rest) in text.match_indices(front).map(|(at, _)| text.split_at(at + front.len())) {
+            let name = rest.split('"').next().unwrap_or_default();
+            if !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_') {
+                names.insert(name.to_owned());
+            }
+        }
+    }
+    names
+}
+
+#[test]
+fn every_variable_that_is_declared_is_read_and_the_other_way_round() {
+    let declaration = "src/spec/env_vars.rs";
+    let texts: Vec<(String, String)> = sources("src")
+        .iter()
+        .chain(&sources("tests"))
+        .map(|path| (shown(path), without_tests(path)))
+        .filter(|(path, _)| path != declaration && !path.ends_with("tidy.rs"))
+        .collect();
+    let declared: BTreeSet<&str> =
+        scaf::spec::env_vars::GROUPS.iter().flat_map(|(_, group)| *group).map(|one| one.name).collect();
+    let own = without_tests(&here().join(declaration));
+    let own = own.split("impl Environment {").nth(1).unwrap();
+    let is_word = |text: &str, name: &str| {
+        text.match_indices(name).any(|(at, _)| {
+            let edge = |c: Option<char>| !c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
+            edge(text[..at].chars().next_back()) && edge(text[at + name.len()..].chars().next())
+        })
+    };
+    // Every `PIP_…` is carried, whatever it is.
+    let unread: Vec<&&str> = declared
+        .iter()
+        .filter(|name| !name.starts_with("PIP_") && !is_word(own, name))
+        .filter(|name| !texts.iter().any(|(_, text)| is_word(text, name)))
+        .collect();
+    assert!(unread.is_empty(), "declared, and nobody reads them: {unread:?}");
+    let mut undeclared = Vec::new();
+    for (path, text) in texts.iter().filter(|(path, _)| path.starts_with("src/")) {
+        let names = asked(text).into_iter();
+        undeclared.extend(names.filter(|name| !declared.contains(name.as_str())).map(|name| (path, name)));
+    }
+    assert!(undeclared.is_empty(), "read, and not declared in {declaration}: {undeclared:?}");
+}

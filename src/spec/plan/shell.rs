@@ -373,9 +373,11 @@ fn env_prefix(env: &BTreeMap<String, EnvValue>, unset: &[String]) -> String {
             // One that is not set is not passed on.
             EnvValue::FromHost => words.push(format!("${{{name}+\"{name}=${name}\"}}")),
             EnvValue::Prefix(value) => words.push(format!("{name}={}\"${{{name}:+:${name}}}\"", word(value))),
-            EnvValue::FromFile { path: file, nth: _ } => {
-                words.push(format!("{name}=\"$(sed -n 's/^[ \t]*{name}=//p' {} | tail -n 1)\"", path(file)))
-            }
+            EnvValue::FromFile { path: file, nth: _ } => words.push(format!(
+                "{name}=\"$(if grep -q '^[[:blank:]]*{name}=' {file}; \
+                 then sed -n 's/^[[:blank:]]*{name}=//p' {file} | tail -n 1; else printf %s \"${{{name}-}}\"; fi)\"",
+                file = path(file)
+            )),
         }
     }
     if words.is_empty() { String::new() } else { format!("env {} ", words.join(" ")) }

@@ -4,7 +4,10 @@ use std::io::Write as _;
 use std::os::unix::fs::symlink;
 
 use super::*;
+use crate::orchestrate::load::settings;
 use crate::spec::check::RULES;
+use crate::spec::env_vars::Environment;
+use crate::spec::settings::layer::Layer;
 
 struct Tree {
     dir: tempfile::TempDir,
@@ -54,7 +57,12 @@ impl Tree {
     }
 
     fn found(&self) -> Vec<Finding> {
-        findings(&self.layout, &Settings::default(), None).unwrap()
+        findings(&self.layout, &self.settings(), None).unwrap()
+    }
+
+    fn settings(&self) -> Settings {
+        let loaded = settings::load(Some(&self.layout.root), &Environment::default(), Layer::default());
+        loaded.unwrap().settings
     }
 
     fn places(&self) -> Vec<String> {
@@ -166,6 +174,10 @@ fn broken(rule: &str) -> (Tree, &'static str) {
             tree.write("src/digits/run.py", "x = 1\ndef f(:\n");
             "src/digits/run.py:2:7"
         }
+        "settings-experiment" => {
+            tree.write("scaf.toml", "[experiment.\"vision/orc\".run]\nscript = \"train.py\"\n");
+            "scaf.toml:2:1"
+        }
         "unknown-waiver" => {
             tree.write("src/digits/run.py", "import os  # scaf: allow layer-data-sience\n");
             "src/digits/run.py:1:1"
@@ -196,6 +208,24 @@ fn a_comment_on_the_line_waives() {
         "command: ls\ncompute: azureml:<compute>  # scaf: allow placeholder\nenvironment: azureml:e:1\n",
     );
     assert_eq!(tree.places(), ["src/digits/run.py:2:8 layer-data-science"]);
+}
+
+#[test]
+fn the_settings_leave_a_rule_out_for_all_or_for_one() {
+    let tree = Tree::new();
+    for name in ["digits", "vision/ocr"] {
+        tree.write(&format!("src/{name}/run.py"), "import kubernetes\n");
+    }
+    tree.write("src/common/k.py", "import kubernetes\n");
+    let allow = |table: &str| {
+        tree.write("scaf.toml", &format!("[{table}]\nallow = [\"layer-data-science\"]\n"));
+        tree.places()
+    };
+    assert_eq!(allow("check"), [] as [&str; 0]);
+    assert_eq!(
+        allow("experiment.digits.check"),
+        ["src/common/k.py:1:8 layer-data-science", "src/vision/ocr/run.py:1:8 layer-data-science"]
+    );
 }
 
 #[test]
@@ -248,7 +278,7 @@ fn shared_code_must_be_linked_with_what_it_needs() {
     let only = |name| {
         let name = ExperimentName::parse(name).unwrap();
         let dir = tree.layout.experiment_dir(&name);
-        findings(&tree.layout, &Settings::default(), Some(&Experiment { name, dir })).unwrap().len()
+        findings(&tree.layout, &tree.settings(), Some(&Experiment { name, dir })).unwrap().len()
     };
     assert_eq!((only("digits"), only("vision/ocr")), (1, 0));
     tree.link("src/digits/common/text.py", "../../common/text.py");
