@@ -76,7 +76,7 @@ impl Door {
         let request = b"GET /_ping HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\r\n";
         match self {
             Self::Unix(path) => {
-                let stream = std::os::unix::net::UnixStream::connect(path)?;
+                let stream = uninterrupted(|| std::os::unix::net::UnixStream::connect(path))?;
                 stream.set_read_timeout(Some(GREETING_LIMIT))?;
                 stream.set_write_timeout(Some(GREETING_LIMIT))?;
                 exchange(stream, request)
@@ -286,13 +286,24 @@ fn exchange(mut stream: impl Read + Write, request: &[u8]) -> io::Result<Head> {
         if let Some(end) = head_end(&bytes) {
             return Head::parse(&bytes[..end]).ok_or_else(not_http);
         }
-        match stream.read(&mut chunk)? {
+        match uninterrupted(|| stream.read(&mut chunk))? {
             0 if bytes.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
             0 => return Err(not_http()),
             count => bytes.extend_from_slice(&chunk[..count]),
         }
         if bytes.len() > HEAD_LIMIT {
             return Err(not_http());
+        }
+    }
+}
+
+/// A call that a signal broke off says nothing of the engine: Ctrl-Z and `fg` are enough for that, where the
+/// socket has a time limit (signal(7)).
+fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            done => return done,
         }
     }
 }
@@ -308,6 +319,37 @@ fn not_http() -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Breaks every other read off, as a signal does, and hands out a byte at a time.
+    struct Interrupted(&'static [u8], bool);
+
+    impl Read for Interrupted {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let Some((first, rest)) = self.0.split_first() else { return Ok(0) };
+            (into[0], self.0) = (*first, rest);
+            Ok(1)
+        }
+    }
+
+    impl Write for Interrupted {
+        fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+            Ok(from.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_signal_in_the_middle_is_no_answer() {
+        let stream = Interrupted(b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\n\r\n", false);
+        assert_eq!(exchange(stream, b"GET /_ping HTTP/1.1\r\n\r\n").unwrap().status, 200);
+    }
 
     #[test]
     fn heads() {
