@@ -24,7 +24,7 @@ pub fn normalise(words: Vec<String>, grammar: &Command) -> Vec<String> {
             return out;
         }
         if word == "--gpus" {
-            match words.next_if(|next| GpuRequest::is_form(next)) {
+            match words.next_if(|next| GpuRequest::is_form(next) || looks_like_gpus(next)) {
                 Some(form) => out.push(format!("--gpus={form}")),
                 None => out.push(word),
             }
@@ -108,6 +108,11 @@ pub fn early(words: &[String]) -> Global {
     Global { json, ..Global::default() }
 }
 
+/// What can be meant as nothing but a form of `--gpus`, so that its reader says what is wrong with it.
+fn looks_like_gpus(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit()) || word.starts_with("free:") || word.starts_with("device=")
+}
+
 fn rewritten(word: &str, command: &Command, grammar: &Command) -> Option<String> {
     let (key, value) = word.split_once('=')?;
     let has = |name: &str| valued(command, grammar).any(|known| known == name);
@@ -187,5 +192,7 @@ mod tests {
         assert_eq!(normal("scaf local --gpus digits"), "scaf local --gpus digits");
         assert_eq!(normal("scaf local --gpus free:2 digits"), "scaf local '--gpus=free:2' digits");
         assert_eq!(normal("scaf local --gpus"), "scaf local --gpus");
+        assert_eq!(normal("scaf local --gpus 0"), "scaf local '--gpus=0'");
+        assert_eq!(normal("scaf local --gpus device= digits"), "scaf local '--gpus=device=' digits");
     }
 }

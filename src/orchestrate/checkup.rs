@@ -23,6 +23,7 @@ use crate::spec::env_vars::Environment;
 use crate::spec::hint::Explain as _;
 use crate::spec::network::NetworkHelp;
 use crate::spec::plan::ContainerEngine;
+use crate::spec::settings::EngineChoice;
 
 #[derive(Debug, Serialize)]
 pub struct Checkup {
@@ -73,9 +74,16 @@ pub struct Disk {
     pub free: u64,
 }
 
-/// Looks at all of it. `given` are findings of the caller, such as broken settings.
-pub fn examine(layout: Option<&Layout>, environment: &Environment, given: Vec<Finding>) -> Checkup {
+/// Looks at all of it. `wanted` is the engine that the settings insist on; `given` are findings of the caller,
+/// such as broken settings.
+pub fn examine(
+    layout: Option<&Layout>,
+    wanted: EngineChoice,
+    environment: &Environment,
+    given: Vec<Finding>,
+) -> Checkup {
     let mut findings = given;
+    let wanted = (wanted != EngineChoice::Auto).then(|| wanted.name());
     let python = python::in_use(environment);
     let (mut engines, mut states, mut gpu_facts) = (Vec::new(), Vec::new(), GpuFacts::default());
     let mut seen: Vec<Address> = Vec::new();
@@ -90,7 +98,7 @@ pub fn examine(layout: Option<&Layout>, environment: &Environment, given: Vec<Fi
         states.push((kind.client(), examined.state));
         engines.push(examined.report);
     }
-    findings.extend(diagnosis::engines(&states, python.is_some()));
+    findings.extend(diagnosis::engines(&states, python.is_some(), wanted));
 
     let survey = gpus::survey(environment);
     gpu_facts.driver = driver(survey.as_ref().err());

@@ -229,44 +229,69 @@ pub enum EngineState {
     NotInstalled,
 }
 
-/// The engines together with Python, by which the host engine runs.
-pub fn engines(engines: &[(&str, EngineState)], python: bool) -> Vec<Finding> {
+/// The engines together with Python, by which the host engine runs. `wanted` is the one that the settings or
+/// `--engine` insist on, `host` included.
+pub fn engines(engines: &[(&str, EngineState)], python: bool, wanted: Option<&str>) -> Vec<Finding> {
+    if wanted == Some("host") {
+        let finding = Finding::new(
+            Weight::Stops,
+            "there is no Python, by which the host engine runs",
+            Some("install Python, or uv"),
+        );
+        return if python { Vec::new() } else { vec![finding] };
+    }
+    let engines: Vec<_> =
+        engines.iter().filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name)).collect();
+    let usable = engines.iter().any(|(_, state)| matches!(state, EngineState::Usable { .. }));
+    // Where a certain engine must do it, what it lacks stops everything.
+    let problem = if wanted.is_some() { Weight::Stops } else { Weight::Problem };
     let mut findings = Vec::new();
-    for (name, state) in engines {
+    for (name, state) in &engines {
         match state {
             EngineState::Usable { doubt: Some(doubt) } => findings.push(Finding::new(
                 Weight::Note,
                 format!("{name} may be on another machine: {doubt}"),
                 Some("if runs do not see your files: `unset DOCKER_HOST`, `docker context use default`"),
             )),
+            EngineState::NotInstalled if wanted.is_some() => findings.push(Finding::new(
+                Weight::Stops,
+                format!("{name} is not installed, and no other engine may do it"),
+                Some("install it, or say `engine.default = \"auto\"`"),
+            )),
             EngineState::Usable { doubt: None } | EngineState::NotInstalled => {}
+            // A run does not go around it: nobody points at a remote engine by accident.
             EngineState::Remote { reason } => findings.push(Finding::new(
-                Weight::Problem,
+                Weight::Stops,
                 format!("{name} is on another machine, which cannot mount this one's folders: {reason}"),
                 Some("unset DOCKER_HOST; docker context use default"),
             )),
             EngineState::Broken { what, way_out } => {
-                findings.push(Finding::new(Weight::Problem, what.clone(), way_out.as_deref()));
+                findings.push(Finding::new(problem, what.clone(), way_out.as_deref()));
             }
         }
     }
-    let usable = engines.iter().any(|(_, state)| matches!(state, EngineState::Usable { .. }));
     // Whoever uses one engine does not want to hear of the other.
     if usable {
         findings.retain(|finding| finding.weight == Weight::Note);
-    } else if python {
-        findings.push(Finding::new(
-            Weight::Note,
-            "there is no container engine, so `local` and `test` run in a virtual environment of this machine",
-            Some("install docker: https://docs.docker.com/engine/install/"),
-        ));
-    } else {
-        findings.push(Finding::new(
-            Weight::Stops,
-            "there is neither a container engine nor Python, so nothing can run",
-            Some("install docker: https://docs.docker.com/engine/install/"),
-        ));
+        return findings;
     }
+    if findings.iter().any(|finding| finding.weight == Weight::Stops) {
+        return findings;
+    }
+    let install = findings.is_empty().then_some("install docker: https://docs.docker.com/engine/install/");
+    findings.push(if python {
+        Finding::new(
+            Weight::Note,
+            "no container engine can be used, so `local` and `test` run in a virtual environment of this machine",
+            install,
+        )
+    } else {
+        Finding::new(
+            Weight::Stops,
+            "there is neither a container engine that can be used nor Python, so nothing can run",
+            install,
+        )
+    });
     findings
 }
 
@@ -379,20 +404,26 @@ mod tests {
         let broken = EngineState::Broken { what: "no permission".to_owned(), way_out: Some("x".to_owned()) };
         let remote = EngineState::Remote { reason: "ssh".to_owned() };
         assert!(
-            engines(&[("docker", usable.clone()), ("podman", EngineState::NotInstalled)], true).is_empty()
+            engines(&[("docker", usable.clone()), ("podman", EngineState::NotInstalled)], true, None)
+                .is_empty()
         );
         // One that works is enough.
-        assert!(engines(&[("docker", usable), ("podman", broken.clone())], true).is_empty());
-        let findings = engines(&[("docker", broken.clone()), ("podman", EngineState::NotInstalled)], true);
+        assert!(engines(&[("docker", usable), ("podman", broken.clone())], true, None).is_empty());
+        let findings =
+            engines(&[("docker", broken.clone()), ("podman", EngineState::NotInstalled)], true, None);
         assert_eq!(findings[0].weight, Weight::Problem);
         assert!(can_run(&findings));
-        let findings = engines(&[("docker", remote)], true);
-        assert!(findings[0].what.contains("another machine"));
-        let findings = sorted(engines(&[("docker", broken)], false));
+        let findings = engines(&[("docker", remote)], true, None);
+        assert!(findings[0].what.contains("another machine") && !can_run(&findings));
+        let findings = sorted(engines(&[("docker", broken.clone())], false, None));
         assert_eq!(findings[0].weight, Weight::Stops);
         assert!(!can_run(&findings));
         let doubt = EngineState::Usable { doubt: Some("another kernel".to_owned()) };
-        assert_eq!(engines(&[("docker", doubt)], true)[0].weight, Weight::Note);
+        assert_eq!(engines(&[("docker", doubt)], true, None)[0].weight, Weight::Note);
+        // An engine that must do it.
+        assert!(!can_run(&engines(&[("docker", broken.clone())], true, Some("docker"))));
+        assert!(!can_run(&engines(&[("podman", EngineState::NotInstalled)], true, Some("podman"))));
+        assert!(engines(&[("docker", broken)], true, Some("host")).is_empty());
     }
 
     #[test]

@@ -38,9 +38,16 @@ impl Explain for JobFileError {}
 #[derive(Clone, Debug, PartialEq)]
 pub struct JobFile {
     pub job: Job,
-    /// `<…>` that nobody has filled in: fine for a local run that does not look there, refused
-    /// before a submission.
-    pub placeholders: Vec<Problem>,
+    /// `<…>` that nobody has filled in, by the key of the value that has it: fine where a target does not
+    /// look, refused before a submission.
+    pub placeholders: Vec<(String, Problem)>,
+}
+
+impl JobFile {
+    /// The placeholders in values of certain keys.
+    pub fn unfilled(&self, keys: impl Fn(&str) -> bool) -> Vec<Problem> {
+        self.placeholders.iter().filter(|(key, _)| keys(key)).map(|(_, problem)| problem.clone()).collect()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]

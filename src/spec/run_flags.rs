@@ -141,6 +141,9 @@ fn apply(
         "--memory" => flags.memory = Some(size(&value).ok_or_else(|| bad(&value, SIZE))?),
         "--env" => {
             let (name, value) = env_word(&value);
+            if name.is_empty() {
+                return Err(bad("", "NAME=VALUE, or NAME to pass the one outside on"));
+            }
             flags.env.insert(name, value);
         }
         "--env-file" => {

@@ -1,6 +1,7 @@
 //! The Makefile of `scaf eject`, run for real without scaf.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Output};
 
 use crate::support::{Test, need, python_image, python_minor};
@@ -60,6 +61,14 @@ fn the_makefile_does_what_scaf_did() {
     let link = fs::read_link(test.path("src/digits/common/shared.py")).unwrap();
     assert_eq!(link.to_str(), Some("../../common/shared.py"));
     assert!(!make(&test, &["dependency", "exp=digits", "dep=nothing.py"]).status.success());
+    // A part of a folder, and then the whole, which is in the way of itself.
+    test.write("src/common/io/csv.py", "");
+    assert!(make(&test, &["dependency", "exp=digits", "dep=io/csv.py"]).status.success());
+    for folder in ["common", "common/io"] {
+        assert!(test.path(&format!("src/digits/{folder}/__init__.py")).is_file(), "{folder}");
+    }
+    let whole = make(&test, &["dependency", "exp=digits", "dep=io"]);
+    assert!(!whole.status.success() && text(&whole).contains("is there already"), "{}", text(&whole));
 
     let built = make(&test, &["build-exp", "exp=digits"]);
     assert!(built.status.success(), "{}", text(&built));
@@ -93,6 +102,20 @@ fn the_makefile_does_what_scaf_did() {
         let refused = make(&test, &words);
         assert!(!refused.status.success() && text(&refused).contains(wanted), "{}", text(&refused));
     }
+    // Azure's client cannot be had here: a stand-in says how it was called, and where.
+    test.write("src/digits/job.yaml", "command: python train.py\nenvironment: azureml:e:1\n");
+    test.write("bin/az", "#!/bin/sh\necho \"az $* in $(basename \"$PWD\") with $(ls | tr '\\n' ' ')\"\n");
+    fs::set_permissions(test.path("bin/az"), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", test.path("bin").display(), std::env::var("PATH").unwrap());
+    let job = Command::new("make")
+        .args(["job", "exp=digits", "job-xargs=--web"])
+        .env("PATH", path)
+        .current_dir(test.path(""))
+        .output()
+        .unwrap();
+    let said = text(&job);
+    assert!(said.contains("az ml job create --file job.yaml") && said.contains("--web in digits"), "{said}");
+    assert!(said.contains("train.py"), "{said}");
     for tag in ["latest", "test"] {
         Command::new("docker").args(["rmi", "-f", &format!("{name}/digits:{tag}")]).output().unwrap();
     }

@@ -13,12 +13,17 @@ use crate::orchestrate::load;
 use crate::project::layout::Layout;
 use crate::spec::diagnosis::{Finding, GpuState, Weight};
 use crate::spec::network::NetworkHelp;
+use crate::spec::settings::EngineChoice;
 
 pub fn run(context: &Context<'_>, _args: DoctorArgs) -> Result<u8, Failure> {
     let mut given = Vec::new();
     let root = load::experiments::find_project(&context.directory);
+    let mut wanted = context.global.engine.map(|engine| engine.name()).and_then(EngineChoice::parse);
     let layout = root.as_ref().map(|root| match context.project_at(root) {
-        Ok(project) => project.layout,
+        Ok(project) => {
+            wanted = Some(project.settings.engine.default);
+            project.layout
+        }
         Err(failure) => {
             // Everything else is still worth a look.
             let way_out = failure.hints.first().map(String::as_str);
@@ -26,7 +31,7 @@ pub fn run(context: &Context<'_>, _args: DoctorArgs) -> Result<u8, Failure> {
             Layout::new(root)
         }
     });
-    let checkup = checkup::examine(layout.as_ref(), &context.environment, given);
+    let checkup = checkup::examine(layout.as_ref(), wanted.unwrap_or_default(), &context.environment, given);
     if context.global.json {
         context.ui.object(&checkup)?;
     } else {

@@ -360,7 +360,12 @@ fn flags(
 ) -> Result<RunFlags, Failure> {
     let mut flags = RunFlags { network: settings.engine.network.clone(), ..RunFlags::default() };
     if let Some(job) = job {
-        flags.shm_size = job.resources.shm_size.as_deref().and_then(byte_size::parse);
+        if let Some(size) = &job.resources.shm_size {
+            flags.shm_size = Some(byte_size::parse(size).ok_or_else(|| {
+                Failure::user(format!("`resources.shm_size` of the job is no size: `{size}`"))
+                    .hint("write a number with b, k, m or g behind it, e.g. `2g`")
+            })?);
+        }
         let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
         let around = run_flags::Surroundings { directory: &context.directory, read: &read };
         for text in &job.resources.docker_args {
@@ -375,6 +380,10 @@ fn flags(
     }
     for word in &options.env {
         let (name, value) = run_flags::env_word(word);
+        if name.is_empty() {
+            return Err(Failure::usage(format!("`--env {word}` names no variable"))
+                .hint("say NAME=VALUE, or NAME to pass the one outside on"));
+        }
         flags.env.insert(name, value);
     }
     if let Some(word) = &options.gpus {

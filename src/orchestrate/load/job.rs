@@ -70,10 +70,12 @@ pub fn find(folder: &Path, named: Option<&str>, usual: &str) -> Result<String, L
         }
         return Err(absent(folder, named));
     }
-    std::iter::once(usual)
-        .chain(FILES)
+    // A name that somebody chose stands for itself.
+    let known: &[&str] = if usual == FILES[0] { &FILES } else { &[usual] };
+    known
+        .iter()
         .find(|file| folder.join(file).is_file())
-        .map(str::to_owned)
+        .map(|file| (*file).to_owned())
         .ok_or_else(|| absent(folder, usual))
 }
 

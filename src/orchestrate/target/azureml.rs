@@ -82,7 +82,7 @@ impl Target for AzureMl {
         if handing.job.placeholders.is_empty() {
             Ok(())
         } else {
-            Err(TargetError::Placeholders { problems: handing.job.placeholders.clone() })
+            Err(TargetError::Placeholders { problems: handing.job.unfilled(|_| true) })
         }
     }
 

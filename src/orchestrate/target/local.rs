@@ -19,10 +19,11 @@ impl Target for Local {
         About { kind: "local", payload: Payload::Command, offers: NONE, tool: None }
     }
 
-    fn accept(&self, _: &Handing<'_>) -> Result<(), TargetError> {
-        // A placeholder may stand where only the cloud looks; where this target looks, its paths are
-        // not there, and that is told.
-        Ok(())
+    fn accept(&self, handing: &Handing<'_>) -> Result<(), TargetError> {
+        // Elsewhere only the cloud looks, or a path is not there, which is told.
+        let used = |key: &str| key.starts_with("inputs.") || key.starts_with("environment_variables.");
+        let problems = handing.job.unfilled(used);
+        if problems.is_empty() { Ok(()) } else { Err(TargetError::Placeholders { problems }) }
     }
 
     fn submit(&self, handing: &Handing<'_>) -> Result<Vec<Step>, TargetError> {

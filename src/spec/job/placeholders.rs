@@ -22,27 +22,31 @@ pub fn find(text: &str) -> Vec<&str> {
     found
 }
 
-/// Told for every value of a job but its command, where `<` is the shell's, and its description.
-pub fn tell(text: &mut Text<'_>, node: &Node) {
-    walk(text, node, "");
+/// Told for every value of a job but its command, where `<` is the shell's, and its description. Comes back
+/// with the key of each.
+pub fn tell(text: &mut Text<'_>, node: &Node) -> Vec<String> {
+    let mut keys = Vec::new();
+    walk(text, node, "", &mut keys);
+    keys
 }
 
-fn walk(text: &mut Text<'_>, node: &Node, key: &str) {
+fn walk(text: &mut Text<'_>, node: &Node, key: &str, keys: &mut Vec<String>) {
     match &node.value {
         Value::Map(pairs) => {
             for (name, value) in pairs {
                 let name = name.as_text().unwrap_or("?");
                 if !(key.is_empty() && matches!(name, "command" | "description")) {
-                    walk(text, value, &join(key, name));
+                    walk(text, value, &join(key, name), keys);
                 }
             }
         }
-        Value::List(items) => items.iter().for_each(|item| walk(text, item, "?")),
+        Value::List(items) => items.iter().for_each(|item| walk(text, item, &join(key, "?"), keys)),
         Value::Text(value) => {
             for placeholder in find(value) {
                 // What is in a list has no key of its own.
                 let hint =
                     (!key.contains('?')).then(|| format!("write what is meant, or type `--set {key}=…`"));
+                keys.push(key.to_owned());
                 text.wrong_at(node.position, format!("`{placeholder}` is still to be filled in"), hint);
             }
         }

@@ -56,8 +56,9 @@ pub fn read(file: &str, content: &str, overrides: &[(String, String)]) -> Result
     if !text.problems.is_empty() {
         return Err(JobFileError { problems: text.into_problems() });
     }
-    placeholders::tell(&mut text, &root);
-    Ok(JobFile { job, placeholders: text.into_problems() })
+    let keys = placeholders::tell(&mut text, &root);
+    let placeholders = keys.into_iter().zip(text.into_problems()).collect();
+    Ok(JobFile { job, placeholders })
 }
 
 /// The job's type; what is no type is told, and then which keys belong to it cannot be said.
@@ -363,11 +364,14 @@ compute: azureml:<gpu-cluster>
     fn placeholders_are_told_apart() {
         let file = read("job.yaml", ARTICLE, &[]).unwrap();
         assert_eq!(
-            listed(&file.placeholders),
+            listed(&file.unfilled(|_| true)),
             "job.yaml:17:10: `<gpu-cluster>` is still to be filled in\n    compute: azureml:<gpu-cluster>\n             ^\n    write what is meant, or type `--set compute=…`"
         );
         let filled = read("job.yaml", ARTICLE, &[("compute".to_owned(), "azureml:c".to_owned())]).unwrap();
         assert_eq!(filled.placeholders, []);
+        let text = ARTICLE.replace("epochs: 8", "epochs: <how many>");
+        let file = read("job.yaml", &text, &[]).unwrap();
+        assert_eq!(file.unfilled(|key| key.starts_with("inputs.")).len(), 1, "{text}");
     }
 
     #[test]

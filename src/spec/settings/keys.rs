@@ -363,7 +363,7 @@ pub const KEYS: &[Key] = &[
         name: "job.file",
         takes: "a file of the experiment",
         default: "\"job.yaml\"",
-        doc: "The job file of an experiment when no `--file` is typed. Where it is absent, `azure-ml-job.yaml` is taken.",
+        doc: "The job file of an experiment when no `--file` is typed. Where nothing is set and `job.yaml` is absent, `azure-ml-job.yaml` is taken.",
         example: "\"jobs/nightly.yaml\"",
         variable: None,
         scope: Scope::Any,

@@ -1,6 +1,6 @@
 //! What can go wrong between scaf and an engine, a run and a build apart.
 
-use super::address::{Address, AddressError, Place};
+use super::address::{Address, AddressError, Origin, Place};
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::plan::ContainerEngine;
 
@@ -81,6 +81,12 @@ impl Explain for EngineError {
             ],
             Self::NotInstalled { engine: ContainerEngine::Podman, .. } => {
                 vec!["install it: https://podman.io/docs/installation".into()]
+            }
+            // Whoever names a place by a variable has it elsewhere.
+            Self::NotRunning { address: Address { origin: Origin::Variable(name), .. }, .. } => {
+                vec![format!(
+                    "start the engine that `{name}` names, or go without the variable: `unset {name}`"
+                )]
             }
             Self::NotRunning { engine, address, .. } => {
                 let user = matches!(&address.place, Place::Unix(path) if path.starts_with("/run/user"));

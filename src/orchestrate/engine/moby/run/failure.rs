@@ -141,9 +141,7 @@ impl Explain for RunError {
                 if message.contains("could not select device driver") =>
             {
                 vec![
-                    "install the NVIDIA container toolkit, then: `sudo nvidia-ctk runtime configure --runtime=docker && sudo systemctl restart docker`"
-                        .into(),
-                    "`scaf doctor` tells what of it is missing".into(),
+                    "`scaf doctor` tells what is missing: the driver, the NVIDIA container toolkit, or its set-up".into(),
                 ]
             }
             Self::NoGpu { message, .. } if message.to_lowercase().contains("cdi") => vec![
