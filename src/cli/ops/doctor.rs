@@ -18,7 +18,8 @@ use crate::spec::settings::EngineChoice;
 pub fn run(context: &Context<'_>, _args: DoctorArgs) -> Result<u8, Failure> {
     let mut given = Vec::new();
     let root = load::experiments::find_project(&context.directory);
-    let mut wanted = context.global.engine.map(|engine| engine.name()).and_then(EngineChoice::parse);
+    let mut wanted =
+        context.global.engine.map(crate::cli::args::EngineChoice::name).and_then(EngineChoice::parse);
     let layout = root.as_ref().map(|root| match context.project_at(root) {
         Ok(project) => {
             wanted = Some(project.settings.engine.default);
