@@ -75,9 +75,31 @@ impl<'a> Context<'a> {
         )
     }
 
+    /// The experiment that is meant, to do something with: its name must be one, unless the project
+    /// was laid out by something else.
+    pub fn experiment(&self, project: &Project, given: Option<&str>) -> Result<Experiment, Failure> {
+        let experiment = self.experiment_to_look_at(project, given)?;
+        let Err(error) = ExperimentName::parse(experiment.name.as_str()) else { return Ok(experiment) };
+        if project.settings.project.adopted {
+            return Ok(experiment);
+        }
+        let code = project.layout.code.join(experiment.name.as_str());
+        let failure =
+            Failure::user(format!("the folder `{}` cannot be an experiment: {error}", code.display()));
+        let rename = error.hint().map_or_else(String::new, |hint| format!("; {hint}"));
+        Err(failure.hint(format!("rename the folder{rename}")).hint(format!(
+            "in a project that was laid out before scaf came, `adopted = true` under `[project]` in {} keeps such names",
+            crate::project::layout::SETTINGS
+        )))
+    }
+
     /// The experiment that is meant: the one named; else the one around the working directory; else
     /// the only one; else, on a terminal, a choice.
-    pub fn experiment(&self, project: &Project, given: Option<&str>) -> Result<Experiment, Failure> {
+    pub fn experiment_to_look_at(
+        &self,
+        project: &Project,
+        given: Option<&str>,
+    ) -> Result<Experiment, Failure> {
         if let Some(given) = given {
             return self.named(project, given);
         }

@@ -265,6 +265,7 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
         Action::KeepBundle { source, manifest, digest, into } => {
             files::keep_bundle(source, manifest, digest, into)?;
         }
+        Action::CopyFile { from, to, if_there } => files::copy_file(from, to, *if_there)?,
         Action::CopyTree { from, to } => files::copy_tree(from, to)?,
         Action::Command { argv, cwd, env } => {
             process::command(argv, cwd.as_deref(), &world.set(env)?, world.reporter)?;

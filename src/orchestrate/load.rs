@@ -5,6 +5,7 @@ pub mod bundle;
 pub mod check;
 pub mod environment;
 pub mod experiments;
+pub mod ground;
 pub mod job;
 pub mod links;
 pub mod network;

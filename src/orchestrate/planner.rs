@@ -6,6 +6,7 @@ pub mod dependency;
 pub mod eject;
 pub mod format;
 pub mod gc;
+pub mod gitignore;
 pub mod init;
 pub mod job;
 pub mod layer;

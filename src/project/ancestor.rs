@@ -10,15 +10,37 @@ pub const MAKEFILE: &str = "Makefile";
 /// Where it mounts things when nothing else is said; scaf always does.
 pub const WORKDIR: &str = "/mnt";
 
+/// Variables that tell it from any other file of that name.
+const TELLING: [&str; 4] = ["CODE_PATH", "DOCKER_WORKDIR", "RESOURCE_GROUP", "WORKSPACE"];
+
 /// What a `config.env` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ancestor {
     /// `CODE_PATH`, without `./` before and `/` behind it.
-    pub code: Option<String>,
+    pub code: Option<Code>,
     pub workspace: Value,
     pub resource_group: Value,
+    /// It sets a variable that only the ancestor's Makefile asks for.
+    pub is_certain: bool,
     /// What the reader should know: variables that have no counterpart, lines that are no assignments.
     pub notes: Vec<String>,
+}
+
+/// Where the code is said to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// `.` for the project itself.
+    pub path: String,
+    /// As it stands in the file, on which line.
+    pub typed: String,
+    pub line: usize,
+}
+
+impl Ancestor {
+    /// The code folder that it says or means.
+    pub fn code_path(&self) -> &str {
+        self.code.as_ref().map_or("src", |code| &code.path)
+    }
 }
 
 /// A value that may never have been filled in.
@@ -54,14 +76,18 @@ pub fn read(text: &str) -> Ancestor {
     let variables = variables(text, &mut notes);
     let mut made = Ancestor {
         code: None,
-        workspace: Value::of(variables.get("WORKSPACE")),
-        resource_group: Value::of(variables.get("RESOURCE_GROUP")),
+        workspace: Value::of(variables.get("WORKSPACE").map(|found| &found.value)),
+        resource_group: Value::of(variables.get("RESOURCE_GROUP").map(|found| &found.value)),
+        is_certain: TELLING.iter().any(|name| variables.contains_key(*name)),
         notes,
     };
-    for (name, value) in &variables {
+    for (name, Variable { value, typed, line }) in &variables {
         match name.as_str() {
             "WORKSPACE" | "RESOURCE_GROUP" => {}
-            "CODE_PATH" => made.code = Some(plain(value)).filter(|code| !code.is_empty()),
+            "CODE_PATH" if value.is_empty() => {}
+            "CODE_PATH" => {
+                made.code = Some(Code { path: plain(value), typed: typed.clone(), line: *line });
+            }
             "DOCKER_WORKDIR" if value.trim_end_matches('/') == WORKDIR => {}
             "DOCKER_WORKDIR" => {
                 made.notes
@@ -80,16 +106,25 @@ pub fn read(text: &str) -> Ancestor {
 
 /// A path without `./` before and `/` behind it.
 fn plain(path: &str) -> String {
-    let mut path = path.trim_end_matches('/');
+    let mut path = if path.chars().all(|c| c == '/') { "/" } else { path.trim_end_matches('/') };
     while let Some(rest) = path.strip_prefix("./") {
         path = rest.trim_start_matches('/');
     }
-    if path == "." { String::new() } else { path.to_owned() }
+    if path.is_empty() { ".".to_owned() } else { path.to_owned() }
 }
 
-fn variables(text: &str, notes: &mut Vec<String>) -> BTreeMap<String, String> {
-    let mut variables: BTreeMap<String, String> = BTreeMap::new();
-    for line in logical_lines(text) {
+/// What a variable was set to last.
+#[derive(Clone, Debug, Default)]
+struct Variable {
+    value: String,
+    typed: String,
+    /// Counts from 1.
+    line: usize,
+}
+
+fn variables(text: &str, notes: &mut Vec<String>) -> BTreeMap<String, Variable> {
+    let mut variables: BTreeMap<String, Variable> = BTreeMap::new();
+    for (number, line) in logical_lines(text) {
         let line = uncommented(&line);
         let line = line.trim();
         let line = line.strip_prefix("export ").unwrap_or(line).trim_start();
@@ -100,20 +135,19 @@ fn variables(text: &str, notes: &mut Vec<String>) -> BTreeMap<String, String> {
             notes.push(format!("`{line}` in {CONFIG} is no assignment and was passed over"));
             continue;
         };
-        let value = unquoted(&expanded(value, &variables));
+        let made =
+            Variable { value: unquoted(&expanded(value, &variables)), typed: value.to_owned(), line: number };
         match operator {
             Operator::Set => {
-                variables.insert(name.to_owned(), value);
+                variables.insert(name.to_owned(), made);
             }
             Operator::SetIfUnset => {
-                variables.entry(name.to_owned()).or_insert(value);
+                variables.entry(name.to_owned()).or_insert(made);
             }
             Operator::Append => {
                 let old = variables.entry(name.to_owned()).or_default();
-                if !old.is_empty() {
-                    old.push(' ');
-                }
-                old.push_str(&value);
+                let blank = if old.value.is_empty() { "" } else { " " };
+                *old = Variable { value: format!("{}{blank}{}", old.value, made.value), ..made };
             }
         }
     }
@@ -121,20 +155,20 @@ fn variables(text: &str, notes: &mut Vec<String>) -> BTreeMap<String, String> {
 }
 
 /// A backslash at the end of a line continues it; make puts one blank in its place.
-fn logical_lines(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
+fn logical_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines: Vec<(usize, String)> = Vec::new();
     let mut open = false;
-    for line in text.trim_start_matches('\u{feff}').lines() {
+    for (number, line) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         let (part, continued) = match line.strip_suffix('\\') {
             Some(part) => (part.trim_end(), true),
             None => (line, false),
         };
         match lines.last_mut() {
-            Some(last) if open => {
+            Some((_, last)) if open => {
                 last.push(' ');
                 last.push_str(part.trim_start());
             }
-            _ => lines.push(part.to_owned()),
+            _ => lines.push((number, part.to_owned())),
         }
         open = continued;
     }
@@ -179,7 +213,7 @@ fn assignment(line: &str) -> Option<(&str, Operator, &str)> {
 }
 
 /// `$(NAME)` and `${NAME}` by what was set before, `$$` by one; anything else stays.
-fn expanded(value: &str, variables: &BTreeMap<String, String>) -> String {
+fn expanded(value: &str, variables: &BTreeMap<String, Variable>) -> String {
     let mut text = String::new();
     let mut rest = value;
     while let Some(at) = rest.find('$') {
@@ -205,7 +239,7 @@ fn expanded(value: &str, variables: &BTreeMap<String, String>) -> String {
             continue;
         };
         // What make does not know is nothing.
-        text.push_str(variables.get(&after[1..end]).map_or("", String::as_str));
+        text.push_str(variables.get(&after[1..end]).map_or("", |found| &found.value));
         rest = &after[end + 1..];
     }
     text.push_str(rest);
@@ -234,9 +268,10 @@ mod tests {
         assert_eq!(
             made,
             Ancestor {
-                code: Some("src".into()),
+                code: Some(Code { path: "src".into(), typed: "./src".into(), line: 6 }),
                 workspace: Value::Unfilled("<azure-ml-workspace-name>".into()),
                 resource_group: Value::Unfilled("<azure-ml-resource-group>".into()),
+                is_certain: true,
                 notes: Vec::new(),
             }
         );
@@ -251,7 +286,7 @@ mod tests {
         );
         assert_eq!(made.workspace.set(), Some("space-prod"));
         assert_eq!(made.resource_group.set(), Some("group#1$ more"));
-        assert_eq!(made.code.as_deref(), Some("code/experiments"));
+        assert_eq!(made.code_path(), "code/experiments");
         assert_eq!(
             made.notes,
             [
@@ -268,6 +303,12 @@ mod tests {
         for text in ["", "=", "= x", "A", "A=$(", "A=$", "A=${B", "\\", "A=\\", "A=\"", "#", "A+=b\nA+=c"] {
             let _ = read(text);
         }
-        assert_eq!(variables("A+=b\nA+=c\nB=$(A)$(NONE)!\n", &mut Vec::new())["B"], "b c!");
+        assert_eq!(variables("A+=b\nA+=c\nB=$(A)$(NONE)!\n", &mut Vec::new())["B"].value, "b c!");
+        // A line is the one that the assignment begins on.
+        let code = read("A=1 \\\n 2\n\nCODE_PATH = $(HOME)/src/ \\\n# x\n").code.unwrap();
+        assert_eq!((code.path.as_str(), code.typed.as_str(), code.line), ("/src", "$(HOME)/src/", 4));
+        assert_eq!(read("CODE_PATH=./").code_path(), ".");
+        assert_eq!(read("CODE_PATH=").code_path(), "src");
+        assert!(!read("CFLAGS=-O2").is_certain);
     }
 }

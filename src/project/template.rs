@@ -3,6 +3,7 @@
 //! and Python's braces stay as they are.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior};
@@ -12,8 +13,22 @@ use minijinja::{Environment, UndefinedBehavior};
 pub struct File {
     /// Relative, `/`-separated.
     pub path: String,
-    pub text: String,
+    pub content: Content,
     pub executable: bool,
+}
+
+/// What is in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    Text(String),
+    /// A picture, a table, a model: the file on the disk is copied as it is.
+    CopyOf(PathBuf),
+}
+
+impl File {
+    pub fn text(path: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { path: path.into(), content: Content::Text(text.into()), executable: false }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -55,14 +70,20 @@ pub fn render(files: &[File], variables: &BTreeMap<&str, String>) -> Result<Vec<
         if rendered.iter().any(|other| other.path == path) {
             return Err(TemplateError::Twice { path });
         }
-        let text = environment.render_named_str(&file.path, &file.text, variables).map_err(|error| {
-            let mut reason = said(&error);
-            if error.kind() == minijinja::ErrorKind::UndefinedError {
-                reason.push_str(&format!("; the variables are {}", known()));
+        let content = match &file.content {
+            Content::CopyOf(from) => Content::CopyOf(from.clone()),
+            Content::Text(text) => {
+                let text = environment.render_named_str(&file.path, text, variables).map_err(|error| {
+                    let mut reason = said(&error);
+                    if error.kind() == minijinja::ErrorKind::UndefinedError {
+                        reason.push_str(&format!("; the variables are {}", known()));
+                    }
+                    TemplateError::Text { file: file.path.clone(), line: error.line().unwrap_or(1), reason }
+                })?;
+                Content::Text(text)
             }
-            TemplateError::Text { file: file.path.clone(), line: error.line().unwrap_or(1), reason }
-        })?;
-        rendered.push(File { path, text, executable: file.executable });
+        };
+        rendered.push(File { path, content, executable: file.executable });
     }
     Ok(rendered)
 }
@@ -80,7 +101,7 @@ mod tests {
     use super::*;
 
     fn file(path: &str, text: &str) -> File {
-        File { path: path.into(), text: text.into(), executable: false }
+        File::text(path, text)
     }
 
     #[test]

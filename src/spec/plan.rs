@@ -133,6 +133,12 @@ pub enum Action {
         digest: String,
         into: PathBuf,
     },
+    /// A file as it is, whole or not at all.
+    CopyFile {
+        from: PathBuf,
+        to: PathBuf,
+        if_there: IfThere,
+    },
     /// A run's own copy of a folder; `to` is made.
     CopyTree {
         from: PathBuf,

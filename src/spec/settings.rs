@@ -43,6 +43,8 @@ pub struct ProjectSettings {
     pub name: String,
     /// Where experiments live, relative to the root.
     pub code: String,
+    /// Laid out by something else than scaf.
+    pub adopted: bool,
 }
 
 /// The value of `engine.default` and of `--engine`.
@@ -195,7 +197,7 @@ pub struct TargetSettings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            project: ProjectSettings { name: "project".to_owned(), code: "src".to_owned() },
+            project: ProjectSettings { name: "project".to_owned(), code: "src".to_owned(), adopted: false },
             engine: EngineSettings {
                 default: EngineChoice::Auto,
                 gpus: GpuSetting::Off,

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::support::{Test, need};
+use crate::tree::{difference, tree};
 
 const CONFIG: &str = "\
 # Azure ML
@@ -56,9 +57,11 @@ fn what_is_written_and_what_stays() {
     let list = test.scaf(["list", "--names"]).in_project().ok();
     assert_eq!(list.stdout, "digit_recognition\n");
     assert_eq!(test.scaf(["config", "data.mode"]).in_project().ok().stdout, "rw\n");
-    // A second time there is nothing to take over, and what is missing of a project is added.
-    test.scaf(["init"]).in_project().ok();
-    assert!(test.read("scaf.toml").contains("taken over from config.env"));
+    // A second time there is nothing to take over, and nothing is added that the ancestor has not.
+    let before = tree(&test.path(""));
+    let again = test.scaf(["init"]).in_project().ok();
+    assert_eq!(again.stderr, "`p` is a project already; nothing was missing\n");
+    assert_eq!(difference(&before, &tree(&test.path(""))), "");
 }
 
 #[test]
@@ -71,6 +74,69 @@ fn a_workspace_that_is_filled_in_becomes_a_target() {
     let config = |key: &str| test.scaf(["config", key]).in_project().ok().stdout;
     assert_eq!(config("targets.azureml.workspace"), "space\n");
     assert_eq!(config("targets.azureml.resource_group"), "group\n");
+}
+
+#[test]
+fn a_code_path_that_cannot_be_is_no_fresh_project() {
+    for (line, what) in [
+        (
+            "CODE_PATH=../outside",
+            "config.env:2: CODE_PATH is `../outside`, and that leads out of the project",
+        ),
+        ("CODE_PATH=./nosuch", "config.env:2: CODE_PATH is `./nosuch`, and there is no such folder"),
+        (
+            "CODE_PATH=$(HOME)/src",
+            "config.env:2: CODE_PATH is `$(HOME)/src`, which makes `/src`, and that leads out of the project",
+        ),
+        ("CODE_PATH=.", "config.env:2: CODE_PATH is `.`, and that is the project itself"),
+    ] {
+        let test = ancestor(&format!("# a comment\n{line}\n"));
+        let before = tree(&test.path(""));
+        let outcome = test.scaf(["init"]).in_project().status(1);
+        assert!(outcome.stderr.contains(what), "{line}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("hint: write the folder of the experiments"), "{}", outcome.stderr);
+        assert_eq!(difference(&before, &tree(&test.path(""))), "", "{line}");
+    }
+    let test = ancestor("");
+    fs::write(test.path("config.env"), b"CODE_PATH=./src\n# caf\xe9\n").unwrap();
+    let outcome = test.scaf(["init"]).in_project().status(1);
+    assert!(outcome.stderr.contains("config.env:2: not UTF-8"), "{}", outcome.stderr);
+    assert!(!test.path("scaf.toml").exists());
+}
+
+#[test]
+fn its_names_are_kept_and_those_of_a_new_project_follow_the_rule() {
+    if !need("python") {
+        return;
+    }
+    let test = ancestor(CONFIG);
+    let dockerfile = format!("FROM python:{}-slim\n", crate::support::python_minor());
+    for name in ["UP", "sp ace", "class"] {
+        test.write(&format!("src/{name}/environment/Dockerfile"), &dockerfile);
+        test.write(&format!("src/{name}/environment/requirements.txt"), "");
+        test.write(&format!("src/{name}/local.py"), "print('ran')\n");
+    }
+    test.scaf(["init"]).in_project().ok();
+    assert_eq!(test.scaf(["local", "UP", "--engine", "host"]).in_project().ok().stdout, "ran\n");
+    let settings = test.read("scaf.toml").replace("adopted = true", "adopted = false");
+    test.write("scaf.toml", &settings);
+    let before = tree(&test.path(""));
+    for (name, hint) in
+        [("UP", "`up` would do"), ("sp ace", "`sp_ace` would do"), ("class", "try `class_experiment`")]
+    {
+        for command in ["local", "build-exp", "test", "job"] {
+            let outcome = test.scaf([command, name]).in_project().status(1);
+            assert!(
+                outcome.stderr.contains(&format!("the folder `src/{name}` cannot be an experiment"))
+                    && outcome.stderr.contains(hint),
+                "{}",
+                outcome.stderr
+            );
+        }
+        // What only looks may look.
+        test.scaf(["show", name]).in_project().without_engine().ok();
+    }
+    assert_eq!(difference(&before, &tree(&test.path(""))), "");
 }
 
 #[test]

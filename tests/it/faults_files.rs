@@ -67,6 +67,60 @@ fn transcript(test: &Test, outcome: &Outcome) -> String {
 }
 
 #[test]
+fn what_is_in_the_way_of_a_project_is_found_before_anything_is_written() {
+    let test = Test::empty();
+    test.write("w/src", "");
+    test.write("w/README.md/x", "");
+    symlink("nowhere", test.path("w/data")).unwrap();
+    let before = tree(&test.root());
+    let outcome = test.scaf(["init"]).current_dir(test.path("w")).status(1);
+    for line in [
+        "`src` is a file, and a folder belongs there",
+        "`README.md` is a folder, and a file belongs there",
+        "`data` is a symlink to nothing, and a folder belongs there",
+        "move it out of the way: `mv ",
+        "nothing was written",
+    ] {
+        assert!(outcome.stderr.contains(line), "{line}: {}", outcome.stderr);
+    }
+    test.scaf(["init", "p/w/src/deeper"]).status(1);
+    assert_eq!(difference(&before, &tree(&test.root())), "");
+}
+
+#[test]
+fn a_gitignore_that_is_there_is_completed() {
+    let git = |test: &Test, words: &[&str]| {
+        let made = Command::new("git").args(words).current_dir(test.path("")).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        String::from_utf8(made.stdout).unwrap()
+    };
+    let test = Test::empty();
+    test.write(".gitignore", "*.log").write("data/x.csv", "x");
+    git(&test, &["init", "-q"]);
+    let outcome = test.scaf(["init"]).in_project().ok();
+    assert!(
+        outcome.stderr.contains("added to .gitignore: /data/*, !/data/.gitkeep, /models/*"),
+        "{}",
+        outcome.stderr
+    );
+    test.write("runs/.bundles/x", "").write("scaf.local.toml", "").write("models/m.bin", "");
+    let added = git(&test, &["add", "-A", "-n", "."]);
+    for out in ["x.csv", "runs/", "scaf.local.toml", "m.bin"] {
+        assert!(!added.contains(out), "{out}: {added}");
+    }
+    assert!(added.contains("'data/.gitkeep'"), "{added}");
+    assert!(test.read(".gitignore").starts_with("*.log\n\n# Content"));
+    let before = tree(&test.path(""));
+    let again = test.scaf(["init"]).in_project().ok();
+    assert_eq!(again.stderr, "`p` is a project already; nothing was missing\n");
+    // What is taken away is missing, and is said to be added.
+    fs::remove_file(test.path("ruff.toml")).unwrap();
+    let again = test.scaf(["init"]).in_project().ok();
+    assert_eq!(again.stderr, "`p` is a project already; added what was missing: ruff.toml\n");
+    assert_eq!(difference(&before, &tree(&test.path(""))), "");
+}
+
+#[test]
 fn a_full_disk() {
     if !need("root") || !need("docker") {
         return;

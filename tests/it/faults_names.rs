@@ -76,6 +76,31 @@ fn names_that_are_none_are_refused_before_anything_is_written() {
 }
 
 #[test]
+fn a_project_is_made_once_and_not_inside_another() {
+    let test = Test::project();
+    test.write("src/exp/environment/Dockerfile", "FROM scratch\n");
+    let before = tree(&test.root());
+    for scaf in [
+        test.scaf(["init", "p/src"]),
+        test.scaf(["init", "p/new/deep"]),
+        test.scaf(["-C", "src/exp", "init"]).in_project(),
+    ] {
+        let outcome = scaf.status(1);
+        let said = test.redact(&outcome.stderr);
+        assert!(said.contains("lies inside the project `[ROOT]/p`"), "{said}");
+        assert!(said.contains("hint: an experiment of that project is made by `scaf -C "), "{said}");
+    }
+    let outcome = test.scaf(["init", "--name", "other"]).in_project().status(1);
+    assert!(outcome.stderr.contains("is named `p`"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("`name = \"other\"` under `[project]`"), "{}", outcome.stderr);
+    test.scaf(["init", "--name", "p"]).in_project().ok();
+    assert_eq!(difference(&before, &tree(&test.root())), "");
+    test.write("scaf.toml", "[project\n");
+    let outcome = test.scaf(["init"]).in_project().status(1);
+    assert!(outcome.stderr.contains("scaf.toml:1:"), "{}", outcome.stderr);
+}
+
+#[test]
 fn the_path_that_a_shell_completes_will_do() {
     let test = Test::project();
     test.scaf(["new-exp", "src/one", "--template", "minimal"]).in_project().ok();

@@ -1,5 +1,7 @@
 //! Every template: runnable at once with no edit, its tests pass, nothing to complain about.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::support::{Test, need, python_image};
 
 #[test]
@@ -89,6 +91,30 @@ fn a_template_of_the_projects_own_and_one_at_a_path() {
     let outcome = test.scaf(["new-exp", "d", "--template", "nosuch"]).in_project().status(1);
     assert!(outcome.stderr.contains("minimal, pytorch, sklearn, tiny"), "{}", outcome.stderr);
     assert!(!test.path("src/d").exists());
+}
+
+#[test]
+fn what_is_no_text_in_a_template_is_copied_as_it_is() {
+    let test = Test::project();
+    test.write("templates/tiny/environment/Dockerfile", "FROM scratch\n");
+    let picture = b"\x89PNG\r\n\x1a\n<{ nosuch }>\0\xff";
+    std::fs::write(test.path("templates/tiny/<{ name }>.png"), picture).unwrap();
+    std::fs::write(test.path("templates/tiny/tool"), b"\x7fELF\0").unwrap();
+    let mode = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(test.path("templates/tiny/tool"), mode).unwrap();
+    let printed = test.scaf(["new-exp", "b", "--template", "tiny", "--dry-run"]).in_project().ok().stdout;
+    test.scaf(["new-exp", "a", "--template", "tiny"]).in_project().ok();
+    assert!(std::process::Command::new("sh").args(["-c", &printed]).status().unwrap().success());
+    for name in ["a", "b"] {
+        assert_eq!(std::fs::read(test.path(&format!("src/{name}/{name}.png"))).unwrap(), picture);
+        let mode = std::fs::metadata(test.path(&format!("src/{name}/tool"))).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755 & !umask(), "{name}");
+    }
+}
+
+fn umask() -> u32 {
+    let file = tempfile::Builder::new().permissions(PermissionsExt::from_mode(0o777)).tempfile().unwrap();
+    !file.as_file().metadata().unwrap().permissions().mode() & 0o777
 }
 
 #[test]

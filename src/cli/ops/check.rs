@@ -17,7 +17,7 @@ pub fn run(context: &Context<'_>, args: CheckArgs) -> Result<u8, Failure> {
     }
     let project = context.project()?;
     let only = match args.experiment.given() {
-        Some(given) => Some(context.experiment(&project, Some(given))?),
+        Some(given) => Some(context.experiment_to_look_at(&project, Some(given))?),
         None => None,
     };
     let findings = load::check::findings(&project.layout, &project.settings, only.as_ref())?;

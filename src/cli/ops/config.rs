@@ -70,7 +70,7 @@ fn settings(context: &Context<'_>, experiment: Option<&str>) -> Result<Settings,
     match experiment {
         None => Ok(project.settings),
         Some(given) => {
-            let experiment = context.experiment(&project, Some(given))?;
+            let experiment = context.experiment_to_look_at(&project, Some(given))?;
             Ok(context.settings(&project, &experiment))
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::cli::failure::Failure;
 use crate::project::notebook;
 use crate::project::python::{imports, standard_library};
-use crate::project::template::File;
+use crate::project::template::{Content, File};
 
 /// Puts the code into the template's files as `train.py`, has `local.py` run it, and says what it needs.
 pub fn replace(from: &Path, files: &mut Vec<File>) -> Result<Vec<String>, Failure> {
@@ -40,16 +40,15 @@ pub fn replace(from: &Path, files: &mut Vec<File>) -> Result<Vec<String>, Failur
     });
     for file in files.iter_mut() {
         if file.path == "environment/requirements.txt" {
-            "# One exact version a line, such as numpy==2.3.4\n".clone_into(&mut file.text);
+            file.content = Content::Text("# One exact version a line, such as numpy==2.3.4\n".to_owned());
         }
         if file.path == "job.yaml" {
-            JOB.clone_into(&mut file.text);
+            file.content = Content::Text(JOB.to_owned());
         }
     }
-    let add = |path: &str, text: String| File { path: path.to_owned(), text, executable: false };
     // Foreign code is no template: its own braces must not be taken for one's.
-    files.push(add("train.py", format!("<% raw %>{code}<% endraw %>")));
-    files.push(add("local.py", LOCAL.to_owned()));
+    files.push(File::text("train.py", format!("<% raw %>{code}<% endraw %>")));
+    files.push(File::text("local.py", LOCAL.to_owned()));
     Ok(noted)
 }
 

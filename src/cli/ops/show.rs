@@ -9,7 +9,7 @@ use crate::project::python::requirements;
 
 pub fn run(context: &Context<'_>, args: ShowArgs) -> Result<u8, Failure> {
     let project = context.project()?;
-    let experiment = context.experiment(&project, args.experiment.given())?;
+    let experiment = context.experiment_to_look_at(&project, args.experiment.given())?;
     let settings = context.settings(&project, &experiment);
     let state =
         state::all(&project.layout, &settings, std::slice::from_ref(&experiment), &context.environment);

@@ -95,6 +95,15 @@ pub fn write_whole(
     }
 }
 
+/// Writes a copy of a file; what it may be of the mode goes with it.
+pub fn copy_file(from: &Path, to: &Path, if_there: IfThere) -> Result<(), FileError> {
+    let failed = |error| FileError::new("read", from, error);
+    let content = fs::read(from).map_err(failed)?;
+    let executable = fs::metadata(from).map_err(failed)?.permissions().mode() & 0o111 != 0;
+    write_whole(to, content, executable, if_there)?;
+    Ok(())
+}
+
 fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use include_dir::{Dir, include_dir};
 
 use crate::project::layout::Layout;
-use crate::project::template::{File, TemplateError};
+use crate::project::template::{Content, File, TemplateError};
 use crate::spec::hint::Explain;
 
 static BUILT_IN: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
@@ -109,7 +109,7 @@ fn collect(dir: &Dir<'_>, base: &str, files: &mut Vec<File>) -> Result<(), Templ
             .contents_utf8()
             .ok_or_else(|| TemplateLoadError::NotText { path: file.path().to_owned() })?;
         let path = file.path().strip_prefix(base).unwrap_or(file.path()).to_string_lossy().into_owned();
-        files.push(File { path, text: text.to_owned(), executable: false });
+        files.push(File::text(path, text));
     }
     for inner in dir.dirs() {
         collect(inner, base, files)?;
@@ -143,10 +143,14 @@ fn descend(base: &Path, path: &Path, files: &mut Vec<File>) -> Result<(), Templa
             continue;
         }
         let bytes = std::fs::read(&path).map_err(|source| read(&path, source))?;
-        let text = String::from_utf8(bytes).map_err(|_| TemplateLoadError::NotText { path: path.clone() })?;
+        // A zero byte is in no text that anybody wrote, though it is UTF-8.
+        let content = match String::from_utf8(bytes) {
+            Ok(text) if !text.contains('\0') => Content::Text(text),
+            _ => Content::CopyOf(path.clone()),
+        };
         let executable = entry.metadata().is_ok_and(|meta| meta.permissions().mode() & 0o111 != 0);
         let relative = path.strip_prefix(base).unwrap_or(&path).to_string_lossy().into_owned();
-        files.push(File { path: relative, text, executable });
+        files.push(File { path: relative, content, executable });
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use super::gitignore;
 use crate::project::ancestor::{Ancestor, Value};
 use crate::project::layout::{IGNORE, LOCAL_SETTINGS, SETTINGS};
 use crate::spec::plan::{Action, IfThere, Plan};
@@ -13,7 +14,7 @@ pub struct Facts<'a> {
     pub root: &'a Path,
     pub name: &'a str,
     pub ancestor: &'a Ancestor,
-    /// The text of `.gitignore`, where there is one.
+    /// The text of `.gitignore`; empty where there is none. `None`: it is no text, and stays as it is.
     pub gitignore: Option<&'a str>,
     /// The text of `.scafignore` in the template of new projects.
     pub scafignore: &'a str,
@@ -26,8 +27,8 @@ pub fn plan(facts: &Facts<'_>) -> Plan {
     let why = format!("take over the project `{name}`");
     plan.step(why.clone(), write(root, SETTINGS, settings(name, ancestor), IfThere::Keep));
     plan.step(why.clone(), write(root, IGNORE, (*scafignore).to_owned(), IfThere::Keep));
-    if let Some(text) = ignored(gitignore.unwrap_or_default()) {
-        plan.step(why, write(root, ".gitignore", text, IfThere::Replace));
+    if let Some(made) = gitignore.and_then(gitignore::completed_adopted) {
+        plan.step(why, write(root, ".gitignore", made.text, IfThere::Replace));
     }
     for note in &ancestor.notes {
         plan.note(note.clone());
@@ -50,7 +51,8 @@ fn settings(name: &str, ancestor: &Ancestor) -> String {
          [project]\nname = {}\n",
         quoted(name)
     );
-    if let Some(code) = ancestor.code.as_deref().filter(|code| *code != "src") {
+    text.push_str("# Laid out by another template: names of experiments stay as they are.\nadopted = true\n");
+    if let Some(code) = Some(ancestor.code_path()).filter(|code| *code != "src") {
         let _ = writeln!(text, "code = {}", quoted(code));
     }
     text.push_str(
@@ -69,34 +71,6 @@ fn settings(name: &str, ancestor: &Ancestor) -> String {
         text.push_str("\n# config.env names no workspace yet.\n# [targets.azureml]\n# resource_group = \"\"\n# workspace = \"\"\n");
     }
     text
-}
-
-/// `.gitignore` with what is missing in it, or nothing when nothing is.
-fn ignored(text: &str) -> Option<String> {
-    let has = |names: &[&str]| text.lines().any(|line| names.contains(&line.trim()));
-    let mut missing = Vec::new();
-    if !has(&["runs/", "/runs/", "runs", "/runs", "runs/*", "/runs/*"]) {
-        missing.push("/runs/".to_owned());
-    }
-    if !has(&[LOCAL_SETTINGS, &format!("/{LOCAL_SETTINGS}")]) {
-        missing.push(format!("/{LOCAL_SETTINGS}"));
-    }
-    if missing.is_empty() {
-        return None;
-    }
-    let mut whole = text.to_owned();
-    if !whole.is_empty() && !whole.ends_with('\n') {
-        whole.push('\n');
-    }
-    if !whole.is_empty() {
-        whole.push('\n');
-    }
-    whole.push_str("# What scaf writes, and what belongs to one person only.\n");
-    for line in missing {
-        whole.push_str(&line);
-        whole.push('\n');
-    }
-    Some(whole)
 }
 
 #[cfg(test)]
@@ -141,6 +115,7 @@ mod tests {
     #[test]
     fn a_gitignore_that_is_complete_stays() {
         assert_eq!(of("", Some("/runs/\nscaf.local.toml\n")).steps.len(), 2);
-        assert_eq!(of("", None).steps.len(), 3);
+        assert_eq!(of("", Some("")).steps.len(), 3);
+        assert_eq!(of("", None).steps.len(), 2);
     }
 }

@@ -1,7 +1,5 @@
 //! `new-exp`: an experiment's files, all of them or none.
 
-use std::path::Path;
-
 use crate::project::layout::Layout;
 use crate::project::name::ExperimentName;
 use crate::project::template::File;
@@ -77,16 +75,8 @@ pub fn plan(
     }
     let mut plan = Plan::new(format!("scaf new-exp {name}"));
     let draft = layout.code_dir().join(draft);
-    for File { path, text, executable } in files {
-        plan.step(
-            "write the experiment's files",
-            Action::WriteFile {
-                path: draft.join(Path::new(path)),
-                content: text.clone(),
-                executable: *executable,
-                if_there: IfThere::Refuse,
-            },
-        );
+    for file in files {
+        plan.step("write the experiment's files", super::init::write(&draft, file, IfThere::Refuse));
     }
     if let Some(parent) = target.parent() {
         plan.step("put the folder in its place", Action::MakeDirectory { path: parent.to_owned() });

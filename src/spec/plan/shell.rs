@@ -155,6 +155,7 @@ fn lines(action: &Action) -> String {
             format!("ls -d {from} >/dev/null\nmkdir -p {folder}\n{refuse}mv {from} {to}\n")
         }
         Action::KeepBundle { source, manifest, digest: _, into } => keep_bundle(source, manifest, into),
+        Action::CopyFile { from, to, if_there } => copy_file(from, to, *if_there),
         Action::CopyTree { from, to } => format!(
             "mkdir -p {folder}\n[ ! -d {to} ] || rmdir {to}\nmkdir {to}\ncp -R {from}/. {to}/\nchmod -R u+w {to}\n",
             folder = parent(to),
@@ -311,14 +312,7 @@ fn newline(text: &str) -> String {
 }
 
 fn write_file(file: &Path, content: &str, executable: bool, if_there: IfThere) -> String {
-    let mut text = format!("mkdir -p {}\n", parent(file));
-    match if_there {
-        IfThere::Refuse => text.push_str(&refuse(file)),
-        IfThere::Keep => {
-            let _ = writeln!(text, "if ! [ -e {0} ] && ! [ -L {0} ]; then", path(file));
-        }
-        IfThere::Replace => {}
-    }
+    let mut text = String::new();
     if content.is_empty() {
         let _ = writeln!(text, ": > {}", path(file));
     } else if content.ends_with('\n') {
@@ -330,10 +324,23 @@ fn write_file(file: &Path, content: &str, executable: bool, if_there: IfThere) -
     if executable {
         let _ = writeln!(text, "chmod +x {}", path(file));
     }
-    if if_there == IfThere::Keep {
-        text.push_str("fi\n");
+    unless_there(file, if_there, &text)
+}
+
+/// By way of `cat`, since `cp` takes the whole mode along.
+fn copy_file(from: &Path, to: &Path, if_there: IfThere) -> String {
+    let (from, place) = (path(from), path(to));
+    unless_there(to, if_there, &format!("cat {from} > {place}\n[ ! -x {from} ] || chmod +x {place}\n"))
+}
+
+/// The lines that make a file, with what is to be done when there is one.
+fn unless_there(file: &Path, if_there: IfThere, lines: &str) -> String {
+    let folder = format!("mkdir -p {}\n", parent(file));
+    match if_there {
+        IfThere::Refuse => format!("{folder}{}{lines}", refuse(file)),
+        IfThere::Keep => format!("{folder}if ! [ -e {0} ] && ! [ -L {0} ]; then\n{lines}fi\n", path(file)),
+        IfThere::Replace => format!("{folder}{lines}"),
     }
-    text
 }
 
 /// The files by name, with a NUL after each since a name may hold a newline; by way of an archive,

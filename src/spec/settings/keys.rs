@@ -125,6 +125,20 @@ pub const KEYS: &[Key] = &[
         get: |s| json!(s.project.code),
     },
     Key {
+        name: "project.adopted",
+        takes: "true or false",
+        default: "false",
+        doc: "The project was laid out by something else, as one of the ancestor template was: experiments may have names that a new one could not get, and `scaf init` adds nothing to it but what scaf itself needs.",
+        example: "true",
+        variable: None,
+        scope: Scope::Project,
+        set: |s, raw| {
+            s.project.adopted = switch(raw)?;
+            Ok(())
+        },
+        get: |s| json!(s.project.adopted),
+    },
+    Key {
         name: "engine.default",
         takes: "auto, docker, podman or host",
         default: "\"auto\"",
@@ -512,6 +526,15 @@ fn word(raw: &Raw, wanted: &str) -> Result<String, Wrong> {
     match raw {
         Raw::Text(text) | Raw::Word(text) => Ok(text.clone()),
         _ => Err(wants(wanted, raw)),
+    }
+}
+
+fn switch(raw: &Raw) -> Result<bool, Wrong> {
+    match raw {
+        Raw::Flag(on) => Ok(*on),
+        Raw::Word(text) if matches!(text.as_str(), "1" | "true") => Ok(true),
+        Raw::Word(text) if matches!(text.as_str(), "0" | "false") => Ok(false),
+        _ => Err(wants("true or false", raw)),
     }
 }
 

@@ -64,6 +64,7 @@ fn do_it(action: &Action) -> Result<(), FileError> {
         Action::KeepBundle { source, manifest, digest, into } => {
             keep_bundle(source, manifest, digest, into).map(|_| ())
         }
+        Action::CopyFile { from, to, if_there } => copy_file(from, to, *if_there),
         Action::CopyTree { from, to } => copy_tree(from, to),
         Action::Tidy { scratch, copy, bundle } => {
             tidy(scratch, copy.as_deref(), bundle.as_deref()).map(|_| ())
