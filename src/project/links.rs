@@ -190,6 +190,7 @@ pub fn state(experiment: &ExperimentName, place: &str, found: &Found) -> State {
             _ if target.starts_with('/') => State::Absolute,
             Leads::Nowhere => State::Dangling,
             Leads::Outside(_) => State::Escapes,
+            Leads::Inside if climbs_to_itself(&format!("{experiment}/{place}"), target) => State::Loop,
             Leads::Inside => {
                 if landing(&format!("{experiment}/{place}"), target).as_deref() == Some(place) {
                     State::Right
@@ -199,6 +200,15 @@ pub fn state(experiment: &ExperimentName, place: &str, found: &Found) -> State {
             }
         },
     }
+}
+
+/// Whether a link leads to a folder that it is in itself, so that it would be met again below itself.
+pub fn climbs_to_itself(link: &str, target: &str) -> bool {
+    if target.split('/').all(|part| matches!(part, "" | "." | "..")) {
+        return !target.starts_with('/');
+    }
+    landing(link, target)
+        .is_some_and(|path| link.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/')))
 }
 
 /// The path that a link names, by its text alone; `None` where it climbs out of the code folder.
@@ -275,6 +285,16 @@ mod tests {
 
     fn read(text: &str) -> Vec<String> {
         SharedPath::readings(text, "src").unwrap().into_iter().map(|path| path.0).collect()
+    }
+
+    #[test]
+    fn a_link_to_a_folder_around_it_leads_to_itself() {
+        for target in [".", "..", "../..", "./", "../../digits", "../deep"] {
+            assert!(climbs_to_itself("digits/deep/link", target), "{target}");
+        }
+        for target in ["../deeper", "x", "../../ocr", "../../../data", "/"] {
+            assert!(!climbs_to_itself("digits/deep/link", target), "{target}");
+        }
     }
 
     #[test]

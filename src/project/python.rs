@@ -1,5 +1,6 @@
 //! What Python code says about itself, read from its text.
 
+pub mod distributions;
 pub mod imports;
 pub mod modules;
 pub mod requirements;

@@ -19,6 +19,8 @@ pub enum Kind {
 #[derive(Clone, Debug, Default)]
 pub struct Shared {
     pub entries: BTreeMap<String, Kind>,
+    /// The symlinks among them, and those that lead to nothing.
+    pub links: BTreeMap<String, Found>,
     /// Of each Python file.
     pub imports: BTreeMap<String, Result<Vec<Import>, SyntaxError>>,
 }

@@ -1,17 +1,19 @@
 //! What a reviewer would ask of a project, as rules over loaded values. A rule is a pure function; the
 //! loader (`orchestrate/load/check.rs`) brings the values, the skin prints what is found.
 
+pub mod dockerfile;
 pub mod experiments;
 pub mod job;
 pub mod layers;
 pub mod notebook;
 pub mod placeholder;
+pub mod requirements;
 pub mod rules;
 pub mod settings;
 pub mod shared_code;
 pub mod waiver;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -69,6 +71,8 @@ pub struct Tree {
     pub links: BTreeMap<String, Found>,
     /// What lies at and below `common`.
     pub places: Places,
+    /// What no bundle can hold, relative to it, with what it is.
+    pub odd: Vec<(String, &'static str)>,
 }
 
 /// The project as far as the rules look at it.
@@ -83,17 +87,23 @@ pub struct Project {
     dotted_code: String,
     /// The experiments by dotted name: `vision.ocr`.
     dotted: BTreeMap<String, usize>,
+    /// The folders above nested ones, likewise: `vision`.
+    domains: BTreeSet<String>,
 }
 
 impl Project {
     pub fn new(code: String, experiments: Vec<Tree>, shared: Shared) -> Self {
-        let dotted = experiments
+        let dotted: BTreeMap<String, usize> = experiments
             .iter()
             .enumerate()
             .map(|(index, tree)| (tree.name.as_str().replace('/', "."), index))
             .collect();
+        let domains = dotted
+            .keys()
+            .flat_map(|name| name.match_indices('.').map(|(index, _)| name[..index].to_owned()))
+            .collect();
         let dotted_code = code.replace('/', ".");
-        Self { code, experiments, shared, dotted_code, dotted }
+        Self { code, experiments, shared, dotted_code, dotted, domains }
     }
 
     /// The experiment that a dotted module name begins with, and the rest of the name.
@@ -137,8 +147,13 @@ impl PythonFile<'_> {
     }
 }
 
-/// What the rules say of one Python file.
-pub fn python_file(project: &Project, file: &PythonFile<'_>) -> Vec<Finding> {
+/// What the rules say of one Python file. `provided` knows whether the environment has a package for a
+/// top-level module; it is asked only where an experiment has the same name.
+pub fn python_file(
+    project: &Project,
+    file: &PythonFile<'_>,
+    provided: &dyn Fn(&str) -> bool,
+) -> Vec<Finding> {
     let imports = match file.imports {
         Ok(imports) => imports,
         Err(error) => {
@@ -154,7 +169,7 @@ pub fn python_file(project: &Project, file: &PythonFile<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for import in imports {
         layers::platform_import(project, file, import, &mut findings);
-        layers::foreign_experiment(project, file, import, &mut findings);
+        layers::foreign_experiment(project, file, import, provided, &mut findings);
         shared_code::unlinked(project, file, import, &mut findings);
     }
     findings
@@ -168,5 +183,6 @@ pub fn project(project: &Project) -> Vec<Finding> {
         shared_code::links(project, tree, &mut findings);
     }
     shared_code::unlinked_by_shared(project, &mut findings);
+    shared_code::links_of_shared(project, &mut findings);
     findings
 }

@@ -63,6 +63,41 @@ fn linking_and_taking_out() {
 }
 
 #[test]
+fn what_a_run_could_not_take_along_is_not_linked() {
+    let test = project();
+    symlink("/etc/hosts", test.path("src/common/esc")).unwrap();
+    symlink("nowhere", test.path("src/common/io/gone")).unwrap();
+    let outcome = test.scaf(["dependency", "digits", "esc"]).in_project().status(1);
+    assert!(
+        outcome.stderr.contains("`src/common/esc` leads to `/etc/hosts`, out of the project"),
+        "{}",
+        outcome.stderr
+    );
+    assert!(!test.path("src/digits/common").exists());
+    let outcome = test.scaf(["dependency", "digits", "io"]).in_project().ok();
+    assert!(
+        outcome.stderr.contains("`src/common/io/gone` leads to `nowhere`, which is not there"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
+fn the_list_and_the_check_agree() {
+    let test = project();
+    test.write("src/common/words.txt", "a\n").write("src/digits/common/__init__.py", "");
+    symlink("../../common/words.txt", test.path("src/digits/common/text2.txt")).unwrap();
+    let list = test.scaf(["dependency", "digits", "--list"]).in_project().ok();
+    assert!(list.stdout.contains("a link to something else"), "{}", list.stdout);
+    let check = test.scaf(["dependency", "digits", "--check"]).in_project().status(1);
+    assert!(
+        check.stdout.starts_with("src/digits/common/text2.txt:1:1: link-elsewhere: leads to"),
+        "{}",
+        check.stdout
+    );
+}
+
+#[test]
 fn the_printed_shell_does_the_same() {
     let done = project();
     let printed = project();

@@ -15,7 +15,8 @@ use crate::project::layout::COMMON;
 use crate::project::links::{INIT, SharedPath, State};
 use crate::project::shared::Kind;
 use crate::spec::check::rules::{
-    COMMON_INIT_MISSING, COMMON_UNLINKED, LINK_ABSOLUTE, LINK_DANGLING, LINK_ESCAPES, LINK_IS_TEXT,
+    COMMON_INIT_MISSING, COMMON_UNLINKED, LINK_ABSOLUTE, LINK_DANGLING, LINK_ELSEWHERE, LINK_ESCAPES,
+    LINK_IS_TEXT,
 };
 use crate::spec::plan::shell;
 
@@ -169,6 +170,7 @@ fn look(context: &Context<'_>, project: &Project, experiment: &Experiment) -> Re
         &COMMON_INIT_MISSING,
         &LINK_DANGLING,
         &LINK_ABSOLUTE,
+        &LINK_ELSEWHERE,
         &LINK_ESCAPES,
         &LINK_IS_TEXT,
     ];

@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::bundle::rules::Rules;
+use super::environment::DOCKERFILE;
 use super::tree::{self, Entry, Ignores};
 use super::{LoadError, experiments, links, parallel};
 use crate::project::experiment::Experiment;
@@ -50,7 +51,10 @@ pub fn findings(
     for file in project.shared.imports.keys() {
         let python = PythonFile { owner: Owner::Shared, path: file, imports: &project.shared.imports[file] };
         let shown = python.shown(&project);
-        let mut of_file = check::python_file(&project, &python);
+        // Whoever has it linked may have the package.
+        let provided =
+            |top: &str| project.experiments.iter().any(|tree| is_provided(layout, &tree.name, top));
+        let mut of_file = check::python_file(&project, &python, &provided);
         if let Some(waivers) = waivers.get(&shown) {
             waivers.apply(&shown, &mut of_file);
         }
@@ -109,11 +113,15 @@ fn load_tree(layout: &Layout, experiment: &Experiment, ignores: &Ignores) -> Res
     let dir = &experiment.dir;
     let mut files = Modules::default();
     let mut found = Vec::new();
+    let mut odd = Vec::new();
     let ignores = ignores.down_to(dir, &layout.root);
     tree::walk(dir, &ignores, &|path| path == COMMON, &mut |path, entry| match entry {
         Entry::File => files.add(path),
         Entry::Link => found.push(path.to_owned()),
+        Entry::Special => odd.push((path.to_owned(), "neither file, folder nor symlink")),
+        Entry::NoText => odd.push((path.to_owned(), "a name that is not UTF-8")),
     })?;
+    odd.retain(|(path, _)| !is_left_out(layout, &experiment.name, path, &[IGNORE]));
     let mut links = BTreeMap::new();
     for path in found {
         let at = dir.join(&path);
@@ -124,7 +132,7 @@ fn load_tree(layout: &Layout, experiment: &Experiment, ignores: &Ignores) -> Res
     }
     let places = links::places(layout, &experiment.name)?;
     own_shared(&places, &mut files);
-    Ok(Tree { name: experiment.name.clone(), files, links, places })
+    Ok(Tree { name: experiment.name.clone(), files, links, places, odd })
 }
 
 /// What an experiment has of its own below `common` is its file like any other.
@@ -203,21 +211,30 @@ enum Kind {
     Yaml,
 }
 
-/// Whether a bundle for the cloud leaves a file of an experiment out.
-fn is_left_out(layout: &Layout, experiment: &ExperimentName, file: &str) -> bool {
+/// Whether the rules of these files leave a file of an experiment out of a bundle.
+fn is_left_out(layout: &Layout, experiment: &ExperimentName, file: &str, names: &[&str]) -> bool {
     let path = format!("{}/{experiment}/{file}", shown(&layout.code));
     let mut folder = layout.root.clone();
     // What is wrong in the ignore files themselves is the bundle's to say.
-    let mut rules = Rules::default().with(&folder, &BUNDLE_IGNORES, 0, Path::new(""), &mut Vec::new());
+    let mut rules = Rules::default().with(&folder, names, 0, Path::new(""), &mut Vec::new());
     let mut scratch = Vec::new();
     for (end, _) in path.match_indices('/') {
         if rules.ignored(&path.as_bytes()[..end], true, &mut scratch) {
             return true;
         }
         folder = layout.root.join(&path[..end]);
-        rules = rules.with(&folder, &BUNDLE_IGNORES, end + 1, Path::new(""), &mut Vec::new());
+        rules = rules.with(&folder, names, end + 1, Path::new(""), &mut Vec::new());
     }
     rules.ignored(path.as_bytes(), false, &mut scratch)
+}
+
+/// Whether a file at the top of the experiment's environment names the package of a module.
+fn is_provided(layout: &Layout, experiment: &ExperimentName, top: &str) -> bool {
+    let entries = fs::read_dir(layout.environment_dir(experiment)).into_iter().flatten().flatten();
+    entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+        .filter_map(|entry| fs::read(entry.path()).ok())
+        .any(|bytes| check::requirements::names(&String::from_utf8_lossy(&bytes), top))
 }
 
 /// What a file of an experiment is to the rules; `None` where it is nothing to them.
@@ -263,7 +280,8 @@ fn one(layout: &Layout, project: &Project, task: &Task<'_>) -> Result<Vec<Findin
                     if let Some((imports, waivers)) = read_python(&path)? {
                         let python =
                             PythonFile { owner: Owner::Experiment(tree), path: file, imports: &imports };
-                        found = check::python_file(project, &python);
+                        let provided = |top: &str| is_provided(layout, &tree.name, top);
+                        found = check::python_file(project, &python, &provided);
                         waivers.apply(&named, &mut found);
                     }
                 }
@@ -277,9 +295,14 @@ fn one(layout: &Layout, project: &Project, task: &Task<'_>) -> Result<Vec<Findin
                         let text = String::from_utf8_lossy(&bytes);
                         if kind == Kind::Environment {
                             layers::specification(&named, &text, &mut found);
+                            if file.strip_prefix("environment/") == Some(DOCKERFILE) {
+                                check::dockerfile::dockerfile(&named, &text, &mut found);
+                            } else if check::requirements::that_counts(tree) == Some(file) {
+                                check::requirements::unpinned(&named, &text, &mut found);
+                            }
                         } else if job::is_job_file(file, &text) {
                             for script in job::job(project, tree, file, &text, &mut found) {
-                                if is_left_out(layout, &tree.name, &script.path) {
+                                if is_left_out(layout, &tree.name, &script.path, &BUNDLE_IGNORES) {
                                     found.push(job::left_out(&named, &script));
                                 }
                             }

@@ -34,7 +34,7 @@ pub fn shared(layout: &Layout) -> Result<Shared, LoadError> {
 /// The shared code without a look into its files.
 pub fn shared_entries(layout: &Layout) -> Result<Shared, LoadError> {
     let mut shared = Shared::default();
-    walk_shared(&layout.common_dir(), "", &mut shared)?;
+    walk_shared(layout, &layout.common_dir(), "", &mut shared)?;
     Ok(shared)
 }
 
@@ -48,17 +48,23 @@ pub fn python_files(shared: &Shared) -> Vec<String> {
         .collect()
 }
 
-fn walk_shared(dir: &Path, path: &str, shared: &mut Shared) -> Result<(), LoadError> {
+fn walk_shared(layout: &Layout, dir: &Path, path: &str, shared: &mut Shared) -> Result<(), LoadError> {
     for (name, entry) in entries(dir)? {
         if name.starts_with('.') || name == "__pycache__" {
             continue;
         }
         let path = if path.is_empty() { name } else { format!("{path}/{name}") };
+        let is_link = entry.is_symlink();
+        if is_link {
+            let link =
+                link(layout, &entry).map_err(|source| LoadError::Read { path: entry.clone(), source })?;
+            shared.links.insert(path.clone(), link);
+        }
         let Ok(found) = fs::metadata(&entry) else { continue };
         if found.is_dir() {
             shared.entries.insert(path.clone(), Kind::Folder);
-            if !entry.is_symlink() {
-                walk_shared(&entry, &path, shared)?;
+            if !is_link {
+                walk_shared(layout, &entry, &path, shared)?;
             }
         } else {
             shared.entries.insert(path, Kind::File);

@@ -68,10 +68,14 @@ impl Ignores {
 pub enum Entry {
     File,
     Link,
+    /// A named pipe, a socket, a device.
+    Special,
+    /// Its name is no text, so that the path is only like it.
+    NoText,
 }
 
-/// Tells every file and symlink below a folder, by its path relative to it. `skip` says which folders,
-/// by the same path, are not entered. Names that are no text are left out, since nothing can name them.
+/// Tells everything below a folder but the folders, by its path relative to it. `skip` says which folders,
+/// by the same path, are not entered.
 pub fn walk(
     dir: &Path,
     ignores: &Ignores,
@@ -96,10 +100,20 @@ fn descend(
         Err(error) => return Err(failed(error)),
     };
     let mut found = Vec::new();
+    let mut no_text = Vec::new();
     let mut has_rules = false;
     for entry in entries {
         let entry = entry.map_err(failed)?;
-        let Ok(name) = entry.file_name().into_string() else { continue };
+        let name = match entry.file_name().into_string() {
+            Ok(name) => name,
+            Err(name) => {
+                let kind = entry.file_type().map_err(failed)?;
+                if !ignores.exclude(&entry.path(), kind.is_dir()) {
+                    no_text.push(name.to_string_lossy().into_owned());
+                }
+                continue;
+            }
+        };
         if name == "pyvenv.cfg" {
             return Ok(());
         }
@@ -117,6 +131,10 @@ fn descend(
     } else {
         ignores
     };
+    for name in no_text {
+        let slash = if path.is_empty() { "" } else { "/" };
+        tell(&format!("{path}{slash}{name}"), Entry::NoText);
+    }
     for (name, kind) in found {
         let inner = dir.join(&name);
         if ignores.exclude(&inner, kind.is_dir()) {
@@ -133,8 +151,8 @@ fn descend(
             }
         } else if kind.is_symlink() {
             tell(path, Entry::Link);
-        } else if kind.is_file() {
-            tell(path, Entry::File);
+        } else {
+            tell(path, if kind.is_file() { Entry::File } else { Entry::Special });
         }
         path.truncate(before);
     }

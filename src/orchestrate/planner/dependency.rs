@@ -37,6 +37,8 @@ pub enum DependencyError {
     Path { error: SharedPathError, listed: Vec<String> },
     #[error("there is no `{path}` in `{common}/`")]
     NotThere { path: String, common: String, near: Option<String>, listed: Vec<String> },
+    #[error("`{path}` {what}, so no run could take it along")]
+    Broken { path: String, what: String },
     #[error("`{place}` is in the way: it is {what}")]
     InTheWay { place: String, what: String, ways_out: Vec<String> },
     #[error("`{path}` is not linked in `{experiment}`")]
@@ -67,6 +69,11 @@ impl Explain for DependencyError {
                 .map(|near| format!("did you mean `{near}`?"))
                 .chain([there_is(listed, &format!("put shared code into `{common}/` first"))])
                 .collect(),
+            Self::Broken { path, .. } => vec![format!(
+                "put what is meant in the link's place, code into the shared code and data into `data/`; the link goes \
+                 with `rm {}`",
+                crate::spec::plan::shell::word(path)
+            )],
             Self::InTheWay { ways_out, .. } => ways_out.clone(),
             Self::NotLinked { near, linked, .. } => near
                 .iter()
@@ -153,6 +160,17 @@ impl Facts {
     }
 }
 
+/// Why no run can follow a link of the shared code.
+fn wrong(found: &Found) -> Option<String> {
+    let Found::Link { target, leads } = found else { return None };
+    match leads {
+        Leads::Inside => None,
+        Leads::Outside(_) => Some(format!("leads to `{target}`, out of the project")),
+        Leads::Nowhere => Some(format!("leads to `{target}`, which is not there")),
+        Leads::Loop => Some(format!("leads to `{target}`, and so to itself")),
+    }
+}
+
 /// The name nearest to one that is not there.
 fn nearest<'a>(name: &str, all: impl Iterator<Item = &'a str>) -> Option<String> {
     let limit = (name.chars().count() / 3).max(1);
@@ -189,6 +207,14 @@ impl<'a> Adding<'a> {
         let mut paths = Vec::new();
         for text in texts {
             let readings = self.facts.readings(text)?;
+            for path in readings.iter().map(SharedPath::as_str) {
+                if let Some(what) = self.facts.shared.links.get(path).and_then(wrong) {
+                    return Err(DependencyError::Broken {
+                        path: format!("{}/{path}", self.facts.common()),
+                        what,
+                    });
+                }
+            }
             let Some(path) = readings.iter().find(|path| self.facts.shared.has(path.as_str())) else {
                 let plainest = readings.last().map_or(text.as_str(), SharedPath::as_str);
                 return Err(DependencyError::NotThere {
@@ -208,7 +234,19 @@ impl<'a> Adding<'a> {
         }
         let names: Vec<String> = paths.iter().map(|path| path.as_str().to_owned()).collect();
         self.say_requirements(&names);
+        self.say_broken(&names);
         Ok(self.plan)
+    }
+
+    /// Links in what is linked that no run can follow.
+    fn say_broken(&mut self, paths: &[String]) {
+        for (link, found) in &self.facts.shared.links {
+            let inside =
+                |path: &String| link.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with('/'));
+            if let Some(what) = wrong(found).filter(|_| paths.iter().any(inside)) {
+                self.plan.note(format!("`{}/{link}` {what}; no run begins with that", self.facts.common()));
+            }
+        }
     }
 
     fn one(&mut self, path: &SharedPath) -> Result<(), DependencyError> {

@@ -1,9 +1,12 @@
 //! The shape of an experiment: its name, its environment, nothing like it inside it.
 
-use super::rules::{DOCKERFILE_MISSING, EXPERIMENT_NAME, EXPERIMENT_NESTED};
+use super::rules::{
+    DOCKERFILE_MISSING, EXPERIMENT_NAME, EXPERIMENT_NESTED, FILE_NOT_BUNDLED, REQUIREMENTS_UNPINNED,
+};
 use super::{Finding, Project, Tree};
 use crate::project::layout::ENVIRONMENT;
 use crate::project::name::ExperimentName;
+use crate::spec::plan::shell;
 
 pub fn shape(project: &Project, tree: &Tree, findings: &mut Vec<Finding>) {
     let dir = project.path(&tree.name, "");
@@ -18,6 +21,28 @@ pub fn shape(project: &Project, tree: &Tree, findings: &mut Vec<Finding>) {
             (1, 1),
             "there is no Dockerfile",
             format!("write `{dir}/{ENVIRONMENT}/Dockerfile`"),
+        ));
+    }
+    if super::requirements::that_counts(tree).is_none() {
+        findings.push(Finding::new(
+            &REQUIREMENTS_UNPINNED,
+            format!("{dir}/{ENVIRONMENT}"),
+            (1, 1),
+            "there is no `requirements.txt`",
+            format!(
+                "write `{dir}/{ENVIRONMENT}/requirements.txt`, one `name==version` a line; empty will do"
+            ),
+        ));
+    }
+    for (path, what) in &tree.odd {
+        let shown = project.path(&tree.name, path);
+        let hint = format!("rm {}", shell::word(&shown));
+        findings.push(Finding::new(
+            &FILE_NOT_BUNDLED,
+            shown,
+            (1, 1),
+            format!("{what}, which no bundle can hold"),
+            format!("{hint}, or name it in `{}`", crate::project::layout::IGNORE),
         ));
     }
     let nested = format!("/{ENVIRONMENT}/Dockerfile");

@@ -134,12 +134,13 @@ pub fn foreign_experiment(
     project: &Project,
     file: &PythonFile<'_>,
     import: &Import,
+    provided: &dyn Fn(&str) -> bool,
     findings: &mut Vec<Finding>,
 ) {
-    let Some(other) = imported_experiment(project, file, import) else { return };
+    let Some(other) = imported_experiment(project, file, import, provided) else { return };
     let place = (import.line, import.column);
     let shown = file.shown(project);
-    let message = format!("{} is a module of the experiment `{}`", named(import), other.name);
+    let message = format!("{} is of the experiment `{}`", named(import), other.name);
     findings.push(match file.owner {
         Owner::Experiment(tree) => Finding::new(
             &EXPERIMENT_IMPORTS_EXPERIMENT,
@@ -161,7 +162,12 @@ pub fn foreign_experiment(
     });
 }
 
-fn imported_experiment<'a>(project: &'a Project, file: &PythonFile<'_>, import: &Import) -> Option<&'a Tree> {
+fn imported_experiment<'a>(
+    project: &'a Project,
+    file: &PythonFile<'_>,
+    import: &Import,
+    provided: &dyn Fn(&str) -> bool,
+) -> Option<&'a Tree> {
     let own = match file.owner {
         Owner::Experiment(tree) => Some(&tree.name),
         Owner::Shared => None,
@@ -181,7 +187,17 @@ fn imported_experiment<'a>(project: &'a Project, file: &PythonFile<'_>, import: 
         seen_from_code.as_str()
     };
     // Most imports end here, so what costs more is asked later.
-    let (other, rest) = project.experiment_of(module)?;
+    let Some((other, rest)) = project.experiment_of(module) else {
+        // `from vision import ocr`
+        if !project.domains.contains(module) || (import.level == 0 && is_local(file, import.top())) {
+            return None;
+        }
+        return import
+            .names
+            .iter()
+            .filter_map(|name| project.experiment_of(&format!("{module}.{name}")).map(|(tree, _)| tree))
+            .find(|tree| own != Some(&tree.name));
+    };
     if own == Some(&other.name) || (import.level == 0 && is_local(file, import.top())) {
         return None;
     }
@@ -193,7 +209,14 @@ fn imported_experiment<'a>(project: &'a Project, file: &PythonFile<'_>, import: 
         .iter()
         .any(|name| if rest.is_empty() { has(name) } else { has(&format!("{rest}/{name}")) });
     let whole = if rest.is_empty() { other.files.has_file("__init__.py") } else { has(&rest) };
-    (named || whole).then_some(other)
+    // The folder alone, without `__init__.py`, is imported as well; a package of that name comes first.
+    let folder = || {
+        rest.is_empty()
+            && import.names.iter().all(|name| name == "*")
+            && other.files.files().any(|file| file.ends_with(".py"))
+            && (import.level > 0 || !provided(import.top()))
+    };
+    (named || whole || folder()).then_some(other)
 }
 
 /// Whether a line of the specification refers to the outermost layer.
@@ -219,7 +242,12 @@ fn refers_to_orchestration(code: &str) -> Option<usize> {
         let before = code[..*index].chars().next_back();
         let after = code[index + ORCHESTRATION.len()..].chars().next();
         let starts = before.is_none_or(|c| !c.is_alphanumeric() && !"_-.".contains(c));
-        starts && after == Some('/')
+        let ends = after.is_none_or(|c| !c.is_alphanumeric() && !"_-.".contains(c));
+        let word = code.trim_start().split_whitespace().next().unwrap_or_default();
+        let copies = word.eq_ignore_ascii_case("COPY") || word.eq_ignore_ascii_case("ADD");
+        // `../orchestration`, or what a Dockerfile copies; `/orchestration` is a place inside the image.
+        let below = code[..*index].ends_with("./");
+        starts && (after == Some('/') || (ends && (below || (copies && before != Some('/')))))
     })
 }
 
@@ -273,10 +301,11 @@ mod tests {
     fn the_specification_may_speak_of_it_in_comments() {
         let mut findings = Vec::new();
         let text = "# see orchestration/README\nCOPY ../../orchestration/x /x\nRUN my_orchestration/run\n\
-                    code: orchestration/\nname: orchestration\n";
+                    code: orchestration/\nname: orchestration\nCOPY ../../../orchestration /o\n\
+                    ADD orchestration /o\nCOPY x /orchestration\ncode: \"../orchestration\"\n";
         specification("f", text, &mut findings);
         let places: Vec<(u32, u32)> = findings.iter().map(|it| (it.line, it.column)).collect();
-        assert_eq!(places, [(2, 12), (4, 7)]);
+        assert_eq!(places, [(2, 12), (4, 7), (6, 15), (7, 5), (9, 11)]);
     }
 
     #[test]

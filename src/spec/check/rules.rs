@@ -45,16 +45,33 @@ pub static COMMON_IMPORTS_EXPERIMENT: Rule = Rule {
 
 pub static LINK_DANGLING: Rule = Rule {
     name: "link-dangling",
-    says: "A symlink in an experiment leads to nothing, or to itself.",
+    says: "A symlink in an experiment or in the shared code leads to nothing, or to itself.",
     why: "a bundle, and so every run, needs what it should lead to",
     way_out: "Link it again with `scaf dependency`, or remove it with `scaf dependency --remove`.",
 };
 
 pub static LINK_ESCAPES: Rule = Rule {
     name: "link-escapes",
-    says: "A symlink in an experiment leads out of the project.",
+    says: "A symlink in an experiment or in the shared code leads out of the project.",
     why: "what it leads to is on this machine alone",
     way_out: "Take what it leads to into the project: code into `src/common`, data into `data/`.",
+};
+
+pub static LINK_ELSEWHERE: Rule = Rule {
+    name: "link-elsewhere",
+    says: "A symlink in an experiment leads to another experiment or out of the code folder, or one below its `common/` \
+           to something else than the same place in the shared code. Of the shared code likewise.",
+    why: "a run takes what it leads to along: another experiment's file may change at any time, and a dataset is copied \
+          into every bundle",
+    way_out: "Move code to `src/common` and link it with `scaf dependency`; read data where every run has it, in \
+              `/mnt/data`.",
+};
+
+pub static FILE_NOT_BUNDLED: Rule = Rule {
+    name: "file-not-bundled",
+    says: "An experiment has a named pipe, a socket or a device in it, or a name that is not UTF-8.",
+    why: "no bundle can hold it, so no run begins",
+    way_out: "Remove or rename it, or name it in `.scafignore`.",
 };
 
 pub static LINK_IS_TEXT: Rule = Rule {
@@ -67,7 +84,7 @@ pub static LINK_IS_TEXT: Rule = Rule {
 
 pub static LINK_ABSOLUTE: Rule = Rule {
     name: "link-absolute",
-    says: "A symlink in an experiment has an absolute path.",
+    says: "A symlink in an experiment or in the shared code has an absolute path.",
     why: "no other machine and no container has that path",
     way_out: "Make it relative; `scaf dependency` does so for shared code.",
 };
@@ -152,6 +169,22 @@ pub static DOCKERFILE_MISSING: Rule = Rule {
     way_out: "Write one, or take one from an experiment made by `scaf new-exp`.",
 };
 
+pub static DOCKERFILE_INVALID: Rule = Rule {
+    name: "dockerfile-invalid",
+    says: "An experiment's Dockerfile is empty, has an instruction that there is not, one before its first `FROM`, or one \
+           with nothing behind it.",
+    why: "no builder can make an image of it",
+    way_out: "Mend it at the line that is named.",
+};
+
+pub static REQUIREMENTS_UNPINNED: Rule = Rule {
+    name: "requirements-unpinned",
+    says: "An experiment's `environment/` has no `requirements.txt`, or a line of it (of `requirements.lock` where there \
+           is one) names no exact version.",
+    why: "tomorrow's environment is another one, and the host engine refuses to make it",
+    way_out: "Write every line as `name==version`.",
+};
+
 pub static SETTINGS_EXPERIMENT: Rule = Rule {
     name: "settings-experiment",
     says: "`scaf.toml` or `scaf.local.toml` has a table for an experiment that is not there.",
@@ -167,7 +200,7 @@ pub static UNKNOWN_WAIVER: Rule = Rule {
 };
 
 /// Every rule, in the order of the reference.
-pub static RULES: [&Rule; 21] = [
+pub static RULES: [&Rule; 25] = [
     &LAYER_DATA_SCIENCE,
     &LAYER_SPECIFICATION,
     &EXPERIMENT_IMPORTS_EXPERIMENT,
@@ -177,10 +210,14 @@ pub static RULES: [&Rule; 21] = [
     &LINK_DANGLING,
     &LINK_ESCAPES,
     &LINK_ABSOLUTE,
+    &LINK_ELSEWHERE,
     &LINK_IS_TEXT,
+    &FILE_NOT_BUNDLED,
     &EXPERIMENT_NAME,
     &EXPERIMENT_NESTED,
     &DOCKERFILE_MISSING,
+    &DOCKERFILE_INVALID,
+    &REQUIREMENTS_UNPINNED,
     &PLACEHOLDER,
     &JOB_FILE_MISSING,
     &JOB_INPUT_UNDEFINED,

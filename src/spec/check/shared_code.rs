@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules::{
-    COMMON_INIT_MISSING, COMMON_UNLINKED, LINK_ABSOLUTE, LINK_DANGLING, LINK_ESCAPES, LINK_IS_TEXT,
+    COMMON_INIT_MISSING, COMMON_UNLINKED, LINK_ABSOLUTE, LINK_DANGLING, LINK_ELSEWHERE, LINK_ESCAPES,
+    LINK_IS_TEXT,
 };
 use super::{Finding, Owner, Project, PythonFile, Tree};
 use crate::project::layout::COMMON;
@@ -174,7 +175,18 @@ pub fn links(project: &Project, tree: &Tree, findings: &mut Vec<Finding>) {
             Leads::Loop => State::Loop,
             _ if target.starts_with('/') => State::Absolute,
             Leads::Outside(_) => State::Escapes,
-            Leads::Inside => continue,
+            Leads::Inside => {
+                let link = format!("{}/{path}", tree.name);
+                if links::climbs_to_itself(&link, target) {
+                    State::Loop
+                } else if let Some((message, hint)) = leaves(project, Some(tree), &link, target) {
+                    let shown = project.path(&tree.name, path);
+                    findings.push(Finding::new(&LINK_ELSEWHERE, shown, (1, 1), message, hint));
+                    continue;
+                } else {
+                    continue;
+                }
+            }
         };
         complain(project, tree, path, found, &state, findings);
     }
@@ -183,6 +195,65 @@ pub fn links(project: &Project, tree: &Tree, findings: &mut Vec<Finding>) {
         complain(project, tree, place, found, &state, findings);
     }
     init_missing(project, tree, findings);
+}
+
+/// What is wrong with a link in the code folder that leads to another experiment, or out of that folder,
+/// and the way out; the link is seen from the code folder.
+fn leaves(project: &Project, own: Option<&Tree>, link: &str, target: &str) -> Option<(String, String)> {
+    let remove = format!("rm {}", shell::word(&format!("{}/{link}", project.code)));
+    let Some(end) = links::landing(link, target) else {
+        return Some((
+            format!("leads to `{target}`, out of `{}/`", project.code),
+            format!("every run has `data/` and `models/` beside the experiment without a link: {remove}"),
+        ));
+    };
+    let other = project.experiments.iter().find(|tree| {
+        end.strip_prefix(tree.name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })?;
+    if own.is_some_and(|own| own.name == other.name) {
+        return None;
+    }
+    let again: Vec<String> = own
+        .into_iter()
+        .chain([other])
+        .map(|tree| format!("; scaf dependency {} PATH", shell::word(tree.name.as_str())))
+        .collect();
+    Some((
+        format!("leads to `{target}`, which is of the experiment `{}`", other.name),
+        format!("move it to `{}/{COMMON}`, then: {remove}{}", project.code, again.concat()),
+    ))
+}
+
+/// Links of the shared code itself that are not in order.
+pub fn links_of_shared(project: &Project, findings: &mut Vec<Finding>) {
+    for (path, found) in &project.shared.links {
+        let Found::Link { target, leads } = found else { continue };
+        let link = format!("{COMMON}/{path}");
+        let shown = format!("{}/{link}", project.code);
+        let remove = format!("rm {}", shell::word(&shown));
+        let (rule, message, hint) = match leads {
+            Leads::Nowhere => (&LINK_DANGLING, format!("leads to `{target}`, which is not there"), remove),
+            Leads::Loop => (&LINK_DANGLING, format!("leads to `{target}`, and so to itself"), remove),
+            Leads::Outside(_) => (
+                &LINK_ESCAPES,
+                format!("leads to `{target}`, out of the project"),
+                format!("take what it leads to into the project, then: {remove}"),
+            ),
+            Leads::Inside if target.starts_with('/') => (
+                &LINK_ABSOLUTE,
+                format!("leads to `{target}`"),
+                format!("ln -srfn {}", shell::line(&[target, &shown])),
+            ),
+            Leads::Inside if links::climbs_to_itself(&link, target) => {
+                (&LINK_DANGLING, format!("leads to `{target}`, and so to itself"), remove)
+            }
+            Leads::Inside => match leaves(project, None, &link, target) {
+                Some((message, hint)) => (&LINK_ELSEWHERE, message, hint),
+                None => continue,
+            },
+        };
+        findings.push(Finding::new(rule, shown, (1, 1), message, hint));
+    }
 }
 
 fn complain(
@@ -209,7 +280,15 @@ fn complain(
         Found::Folder | Found::File(_) => "",
     };
     let (rule, message, hint) = match state {
-        State::Right | State::Elsewhere | State::Own => return,
+        State::Right | State::Own => return,
+        State::Elsewhere => {
+            let again = link_again.map_or_else(String::new, |command| format!("; {command}"));
+            (
+                &LINK_ELSEWHERE,
+                format!("leads to `{target}`, and not to `{}/{path}`", project.code),
+                format!("rm {}{again}", shell::word(&shown)),
+            )
+        }
         State::Dangling => {
             (&LINK_DANGLING, format!("leads to `{target}`, which is not there"), link_again.unwrap_or(remove))
         }

@@ -1,6 +1,7 @@
 //! Every rule on a real project: what it finds, where, and what it leaves alone.
 
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 
 use super::*;
@@ -125,6 +126,7 @@ fn broken(rule: &str) -> (Tree, &'static str) {
         }
         "experiment-name" => {
             tree.write("src/Old-Style/environment/Dockerfile", "FROM x\n");
+            tree.write("src/Old-Style/environment/requirements.txt", "");
             "src/Old-Style:1:1"
         }
         "experiment-nested" => {
@@ -134,6 +136,25 @@ fn broken(rule: &str) -> (Tree, &'static str) {
         "dockerfile-missing" => {
             tree.write("src/empty/environment/requirements.txt", "");
             "src/empty/environment:1:1"
+        }
+        "dockerfile-invalid" => {
+            tree.write("src/digits/environment/Dockerfile", "FROM x\n\nrunn y\n");
+            "src/digits/environment/Dockerfile:3:1"
+        }
+        "requirements-unpinned" => {
+            tree.write("src/digits/environment/requirements.txt", "# head\nnumpy\n");
+            "src/digits/environment/requirements.txt:2:1"
+        }
+        "link-elsewhere" => {
+            tree.link("src/digits/borrowed.py", "../vision/ocr/train.py");
+            "src/digits/borrowed.py:1:1"
+        }
+        "file-not-bundled" => {
+            fs::File::create(
+                tree.dir.path().join(std::ffi::OsStr::from_bytes(b"src/vision/ocr/caf\xe9.txt")),
+            )
+            .unwrap();
+            "src/vision/ocr/caf\u{fffd}.txt:1:1"
         }
         "placeholder" => {
             tree.write(
@@ -241,6 +262,7 @@ fn modules_of_its_own_are_no_platform_and_no_other_experiment() {
     tree.write("src/digits/environment/build.py", "import docker_image\nimport kubernetes\n");
     // An experiment may have an installed package's name.
     tree.write("src/sklearn/environment/Dockerfile", "FROM x\n");
+    tree.write("src/sklearn/environment/requirements.txt", "");
     tree.write("src/digits/run.py", "import sklearn.svm\nfrom sklearn import metrics\n");
     tree.write("src/digits/self.py", "import digits.train\nfrom digits import train\n");
     assert_eq!(tree.places(), [] as [&str; 0]);
@@ -252,6 +274,87 @@ fn modules_of_its_own_are_no_platform_and_no_other_experiment() {
             "src/digits/far.py:2:8 experiment-imports-experiment"
         ]
     );
+}
+
+#[test]
+fn an_experiment_imported_by_its_name_alone_is_found_unless_a_package_has_that_name() {
+    let tree = Tree::new();
+    tree.write("src/ocr_lib/environment/Dockerfile", "FROM x\n");
+    tree.write("src/ocr_lib/environment/requirements.txt", "");
+    tree.write("src/ocr_lib/train.py", "");
+    tree.write(
+        "src/digits/run.py",
+        "import ocr_lib\nimport ocr_lib as q\nfrom ocr_lib import *\nfrom vision import ocr\nfrom ..ocr_lib import *\n\
+         import vision\n",
+    );
+    tree.write("src/common/bad.py", "import ocr_lib\n");
+    let bad = "src/common/bad.py:1:8 common-imports-experiment";
+    let run =
+        |line: u32, column: u32| format!("src/digits/run.py:{line}:{column} experiment-imports-experiment");
+    assert_eq!(tree.places(), [bad.to_owned(), run(1, 8), run(2, 8), run(3, 1), run(4, 1), run(5, 1)]);
+    tree.write("src/digits/environment/requirements.txt", "numpy==2.0.0\nOCR-lib==1.0\n");
+    assert_eq!(tree.places(), [run(4, 1), run(5, 1)]);
+}
+
+#[test]
+fn every_link_that_a_run_would_suffer_from_is_found() {
+    let tree = Tree::new();
+    tree.write("data/x.csv", "");
+    tree.write("src/digits/own.txt", "");
+    tree.write("src/digits/common/__init__.py", "");
+    tree.write("src/vision/shared.txt", "");
+    for (at, to) in [
+        ("src/digits/self", "."),
+        ("src/digits/deep/up", ".."),
+        ("src/digits/d", "../../data"),
+        ("src/digits/common/text2.txt", "../../common/text.py"),
+        ("src/digits/fine", "own.txt"),
+        ("src/vision/ocr/fine", "../shared.txt"),
+        ("src/common/esc", "/etc/hosts"),
+        ("src/common/gone", "nowhere"),
+        ("src/common/fine.py", "text.py"),
+        ("src/common/borrowed.py", "../digits/train.py"),
+    ] {
+        tree.link(at, to);
+    }
+    let found = tree.found();
+    let said: Vec<String> =
+        found.iter().map(|it| format!("{} {}: {}", it.file, it.rule, it.message)).collect();
+    assert_eq!(
+        said,
+        [
+            "src/common/borrowed.py link-elsewhere: leads to `../digits/train.py`, which is of the experiment `digits`",
+            "src/common/esc link-escapes: leads to `/etc/hosts`, out of the project",
+            "src/common/gone link-dangling: leads to `nowhere`, which is not there",
+            "src/digits/common/text2.txt link-elsewhere: leads to `../../common/text.py`, and not to `src/common/text2.txt`",
+            "src/digits/d link-elsewhere: leads to `../../data`, out of `src/`",
+            "src/digits/deep/up link-dangling: leads to `..`, and so to itself",
+            "src/digits/self link-dangling: leads to `.`, and so to itself",
+        ]
+    );
+}
+
+#[test]
+fn what_no_bundle_can_hold_is_found_unless_it_is_left_out() {
+    let tree = Tree::new();
+    let pipe = tree.dir.path().join("src/digits/deep.fifo");
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    assert_eq!(tree.places(), ["src/digits/deep.fifo:1:1 file-not-bundled"]);
+    tree.write(".scafignore", "*.fifo\n");
+    assert_eq!(tree.places(), [] as [&str; 0]);
+}
+
+#[test]
+fn requirements_are_there_and_pinned_or_locked() {
+    let tree = Tree::new();
+    let file = "src/digits/environment/requirements.txt";
+    tree.write(file, "numpy\npandas>=2  # scaf: allow requirements-unpinned\n");
+    assert_eq!(tree.places(), [format!("{file}:1:1 requirements-unpinned")]);
+    tree.write("src/digits/environment/requirements.lock", "numpy==2.0.0\n");
+    assert_eq!(tree.places(), [] as [&str; 0]);
+    fs::remove_file(tree.dir.path().join("src/digits/environment/requirements.lock")).unwrap();
+    fs::remove_file(tree.dir.path().join(file)).unwrap();
+    assert_eq!(tree.places(), ["src/digits/environment:1:1 requirements-unpinned"]);
 }
 
 #[test]
