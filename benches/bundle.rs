@@ -98,7 +98,7 @@ fn main() {
         let store = to("store");
         let time = timed(|| {
             let Surveyed { manifest, digest, .. } = look(cache);
-            assert!(keep_bundle(&source, &manifest, &digest, &store.join(&digest)).unwrap().made);
+            assert!(keep_bundle(&source, &manifest, &digest, &store.join(&digest), &|| None).unwrap().made);
         });
         fs::remove_dir_all(&store).unwrap();
         time

@@ -19,5 +19,6 @@ pub mod selection;
 pub mod spread;
 pub mod state;
 pub mod supervisor;
+pub mod tail;
 pub mod target;
 pub mod watch;

@@ -35,13 +35,8 @@ impl Failure {
         self
     }
 
-    /// The exit status (product.md §4).
     pub fn status(&self) -> u8 {
-        match self.fault {
-            Fault::Usage => 2,
-            Fault::User | Fault::World | Fault::Ours => 1,
-            Fault::Start(status) => status,
-        }
+        self.fault.status()
     }
 }
 

@@ -5,7 +5,7 @@ pub mod process;
 pub mod stop;
 pub mod venv;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use super::engine::moby::Moby;
 use super::engine::moby::build::BuildError;
 use super::engine::moby::error::EngineError;
-use super::engine::moby::run::{RunError, RunIo, SignalSource};
+use super::engine::moby::run::{Heard, RunError, RunIo, SignalSource, signal_name};
 use super::engine::moby::surroundings::Surroundings;
 use super::gpus::Watched;
 use super::host::gpu::Sampler;
@@ -42,8 +42,10 @@ pub struct World<'a> {
     pub engines: RefCell<BTreeMap<&'static str, Moby>>,
     /// The GPUs that are looked at while the run lasts.
     pub watched_gpus: Option<Watched>,
-    /// Where the run's signals come from; a watcher feeds its own.
-    pub signals: RefCell<Option<SignalSource>>,
+    /// Where signals come from, if not from this process; a watcher feeds its own.
+    signals: RefCell<Option<SignalSource>>,
+    /// From the moment they are listened to.
+    heard: OnceCell<Heard>,
     /// The folder of the run that this is.
     pub run_folder: RefCell<Option<PathBuf>>,
     /// Random words made for this execution, by name.
@@ -96,6 +98,10 @@ pub enum ExecuteError {
     Supervisor(#[from] Box<supervisor::SupervisorError>),
     #[error("no random numbers are to be had: {reason}")]
     Random { reason: String },
+    #[error("cannot listen for signals: {reason}")]
+    Signals { reason: String },
+    #[error("interrupted by {}", signal_name(*.signal))]
+    Interrupted { signal: i32 },
 }
 
 impl Explain for ExecuteError {
@@ -109,7 +115,8 @@ impl Explain for ExecuteError {
             Self::Venv(error) => error.fault(),
             Self::Stop(error) => error.fault(),
             Self::Supervisor(error) => error.fault(),
-            Self::Log { .. } | Self::Random { .. } => Fault::World,
+            Self::Log { .. } | Self::Random { .. } | Self::Signals { .. } => Fault::World,
+            Self::Interrupted { signal } => Fault::Interrupted(*signal),
             Self::Unset { .. } => Fault::User,
         }
     }
@@ -124,7 +131,9 @@ impl Explain for ExecuteError {
             Self::Venv(error) => error.hints(),
             Self::Stop(error) => error.hints(),
             Self::Supervisor(error) => error.hints(),
-            Self::Log { .. } | Self::Random { .. } => Vec::new(),
+            Self::Log { .. } | Self::Random { .. } | Self::Signals { .. } | Self::Interrupted { .. } => {
+                Vec::new()
+            }
             Self::Unset { name } => vec![format!("export {name}=…, or leave it out")],
         }
     }
@@ -140,6 +149,7 @@ impl<'a> World<'a> {
             watched_gpus: None,
             engines: RefCell::new(BTreeMap::new()),
             signals: RefCell::new(None),
+            heard: OnceCell::new(),
             run_folder: RefCell::new(None),
             secrets: RefCell::new(BTreeMap::new()),
         }
@@ -151,6 +161,41 @@ impl<'a> World<'a> {
             self.engines.borrow_mut().insert(moby.engine().client(), moby);
         }
         self
+    }
+
+    /// Signals come from there instead of from this process.
+    pub fn with_signals(self, source: Option<SignalSource>) -> Self {
+        self.signals.replace(source);
+        self
+    }
+
+    /// From now on a signal does not end scaf by itself, but what it does: a deed at a time, with all that
+    /// the plan has to be done always. More than once is as good as once.
+    pub fn listen(&self) -> Result<(), ExecuteError> {
+        if self.heard.get().is_none() {
+            let source = self.signals.borrow_mut().take().unwrap_or(SignalSource::Process);
+            let heard =
+                Heard::begin(source).map_err(|error| ExecuteError::Signals { reason: error.to_string() })?;
+            // It was empty a moment ago, and there is one thread.
+            let _ = self.heard.set(heard);
+        }
+        Ok(())
+    }
+
+    /// For a deed that takes signals while it lasts.
+    fn signals(&self) -> SignalSource {
+        self.heard.get().cloned().map_or(SignalSource::Process, SignalSource::Heard)
+    }
+
+    /// Takes a signal that came while no deed did.
+    fn interrupted(&self) -> Option<i32> {
+        self.heard.get().and_then(Heard::take)
+    }
+
+    /// The same for a deed on many files, whose threads ask.
+    fn stop(&self) -> impl Fn() -> Option<i32> + Sync + use<> {
+        let heard = self.heard.get().cloned();
+        move || heard.as_ref().and_then(Heard::take)
     }
 
     fn value(&self, name: &str) -> Option<String> {
@@ -218,9 +263,25 @@ pub fn surroundings(environment: &Environment) -> Surroundings {
     Surroundings::new(move |name| environment.given(name).map(|value| value.to_string_lossy().into_owned()))
 }
 
+/// Deeds that last, and that would be left half-done or running by a scaf that dies of a signal. Without
+/// any a signal ends scaf as it would any program, whatever it is waiting for.
+fn lasts(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Command { .. }
+            | Action::MakeVenv { .. }
+            | Action::BuildImage { .. }
+            | Action::RunContainer { .. }
+            | Action::RunProcess { .. }
+    )
+}
+
 /// Executes the plan. After a failure only the steps marked `Always` are done; the first failure is
-/// the one that is told.
+/// the one that is told. A signal that no deed took is one.
 pub fn execute(plan: &Plan, world: &World<'_>) -> Result<Ended, ExecuteError> {
+    if plan.steps.iter().any(|step| lasts(&step.action)) {
+        world.listen()?;
+    }
     let mut ended = Ended::default();
     let mut failure = None;
     let mut told = "";
@@ -231,6 +292,12 @@ pub fn execute(plan: &Plan, world: &World<'_>) -> Result<Ended, ExecuteError> {
             When::InTurn => failure.is_none() && ended.status == 0,
         };
         if !due {
+            continue;
+        }
+        if *when == When::InTurn
+            && let Some(signal) = world.interrupted()
+        {
+            failure = Some(ExecuteError::Interrupted { signal });
             continue;
         }
         if told != why {
@@ -263,12 +330,12 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
         Action::Unlink { path } => files::unlink(path)?,
         Action::Rename { from, to } => files::rename(from, to)?,
         Action::KeepBundle { source, manifest, digest, into } => {
-            files::keep_bundle(source, manifest, digest, into)?;
+            files::keep_bundle(source, manifest, digest, into, &world.stop())?;
         }
         Action::CopyFile { from, to, if_there } => files::copy_file(from, to, *if_there)?,
-        Action::CopyTree { from, to } => files::copy_tree(from, to)?,
+        Action::CopyTree { from, to } => files::copy_tree(from, to, &world.stop())?,
         Action::Command { argv, cwd, env } => {
-            process::command(argv, cwd.as_deref(), &world.set(env)?, world.reporter)?;
+            process::command(argv, cwd.as_deref(), &world.set(env)?, world.reporter, world.signals())?;
         }
         Action::MakeVenv { path, python, requirements, more, uv } => {
             venv::make(path, python, requirements, more, uv.as_deref(), world)?;
@@ -280,7 +347,8 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
             }
         }
         Action::BuildImage { engine, build } => {
-            let built = world.with_moby(*engine, |moby| Ok(moby.build(build, world.reporter)?))?;
+            let built = world
+                .with_moby(*engine, |moby| Ok(moby.build_until(build, world.reporter, world.signals())?))?;
             ended.image_id = Some(built.id);
         }
         Action::RunContainer { engine, container, logs, ready } => {
@@ -311,13 +379,19 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
                         }
                     },
                 },
-                world.signals.borrow_mut().take(),
+                world.signals(),
             );
             drop(announcer);
             ended.gpus = sampler.map(Sampler::finish).unwrap_or_default();
             let outcome = outcome?;
             if let Some(reason) = &outcome.output_lost {
                 output_lost(reason, world);
+            }
+            if let Some(reason) = &outcome.log_lost {
+                log_lost(reason, world);
+            }
+            if outcome.left_behind {
+                world.reporter.tell(Event::Detail("what the run left in the background was ended"));
             }
             keep_status(ended, outcome.status);
             ended.ran = true;
@@ -380,7 +454,7 @@ fn run_container(
             stdin: container.stdin.then(|| stdin.as_fd()),
             terminal: container.tty.then(|| terminal.as_fd()),
             kill_on_three_interrupts: world.kill_on_three_interrupts,
-            signals: world.signals.borrow_mut().take().unwrap_or(SignalSource::Process),
+            signals: world.signals(),
         };
         Ok(moby.run(&resolved, io, &mut |_| {})?)
     });
@@ -390,7 +464,7 @@ fn run_container(
         output_lost(reason, world);
     }
     if let Some(reason) = &end.log_lost {
-        world.reporter.tell(Event::Warning(&format!("the log of this run is not whole: {reason}")));
+        log_lost(reason, world);
     }
     if let Some(note) = &end.complaint {
         world.reporter.tell(Event::Detail(note));
@@ -418,6 +492,10 @@ fn output_lost(reason: &str, world: &World<'_>) {
     world.reporter.tell(Event::Warning(&format!(
         "nobody reads the run's output any more ({reason}), so it was asked to end; all that it wrote is in its log"
     )));
+}
+
+fn log_lost(reason: &str, world: &World<'_>) {
+    world.reporter.tell(Event::Warning(&format!("the log of this run is not whole: {reason}")));
 }
 
 fn open_log(path: Option<&Path>) -> Result<Option<File>, ExecuteError> {

@@ -34,15 +34,6 @@ impl Explain for PerformError {
     }
 }
 
-/// The status that scaf leaves with when no child came to run.
-fn status_of(fault: Fault) -> u8 {
-    match fault {
-        Fault::Usage => 2,
-        Fault::User | Fault::World | Fault::Ours => 1,
-        Fault::Start(status) => status,
-    }
-}
-
 /// The git part of a record; the difference is put beside it.
 pub fn keep_git(folder: &Path, state: Option<git::State>) -> Result<Option<record::Git>, JournalError> {
     const DIFFERENCE: &str = "uncommitted.diff";
@@ -62,8 +53,11 @@ pub fn keep_git(folder: &Path, state: Option<git::State>) -> Result<Option<recor
     Ok(Some(record::Git { commit, branch, uncommitted }))
 }
 
-/// Executes the record's plan with the journal around it. The outcome is written whatever happens.
+/// Executes the record's plan with the journal around it. The outcome is written whatever happens; that
+/// it cannot be is told, and changes nothing about it.
 pub fn perform(folder: &Path, record: &Record, world: &World<'_>) -> Result<Outcome, PerformError> {
+    // From here on a signal is a way for the run to end, and is written down as such.
+    world.listen()?;
     if let Err(error) = journal::open(folder, record) {
         forget(folder);
         return Err(error.into());
@@ -92,11 +86,17 @@ pub fn conclude(folder: &Path, plan: &Plan, world: &World<'_>) -> Result<Outcome
     match &result {
         Ok(end) => fill(&mut outcome, end),
         Err(error) => {
-            outcome.status = status_of(error.fault());
+            // No child came to run.
+            let fault = error.fault();
+            outcome.status = fault.status();
+            outcome.interrupted = matches!(fault, Fault::Interrupted(_));
             outcome.error = Some(error.to_string());
         }
     }
-    journal::close(folder, &outcome)?;
+    // What the run came to is not lost because it cannot be written down.
+    if let Err(error) = journal::close(folder, &outcome) {
+        world.reporter.tell(Event::Warning(&format!("how the run ended is not in its record: {error}")));
+    }
     if let Err(error) = journal::idle(folder, known.as_deref()) {
         world.reporter.tell(Event::Detail(&error.to_string()));
     }

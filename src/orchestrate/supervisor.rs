@@ -131,9 +131,11 @@ fn oversee(folder: &Path, environment: &Environment, reporter: &Talk) -> Result<
     let mut own = ticket(folder)?.ok_or_else(|| SupervisorError::NoTicket { path: folder.join(TICKET) })?;
     let record =
         Entry { experiment: String::new(), name: String::new(), folder: folder.to_owned() }.record()?;
+    let mut world = World::new(reporter, environment, false);
+    // Who reads in the ticket whom to send a signal is to find somebody who takes it.
+    world.listen().map_err(PerformError::from)?;
     own.supervisor = Some(process::own());
     write_ticket(folder, &own)?;
-    let mut world = World::new(reporter, environment, false);
     world.watched_gpus = record.gpus.as_ref().and_then(|shown| Watched::of_record(shown, environment));
     let outcome = perform::conclude(folder, &record.plan, &world)?;
     Ok(outcome.status)

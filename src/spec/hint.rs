@@ -11,8 +11,22 @@ pub enum Fault {
     World,
     /// The engine could not start the run: 125, 126 or 127, as from `docker run`.
     Start(u8),
+    /// A signal of this number ended it before it was done: exit status 128 and the number.
+    Interrupted(i32),
     /// A defect of scaf itself: exit status 1, and a report is asked for.
     Ours,
+}
+
+impl Fault {
+    /// The status that scaf leaves with (product.md §4).
+    pub fn status(self) -> u8 {
+        match self {
+            Self::Usage => 2,
+            Self::User | Self::World | Self::Ours => 1,
+            Self::Start(status) => status,
+            Self::Interrupted(signal) => u8::try_from(128 + signal).unwrap_or(1),
+        }
+    }
 }
 
 /// What every error of every room can say about itself.

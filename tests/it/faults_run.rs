@@ -128,6 +128,208 @@ fn the_first_interrupt_is_the_childs_and_the_second_kills_it() {
     }
 }
 
+/// Lets it talk until it says this.
+fn until_said(child: &mut Child, word: &str) {
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains(word) {
+        assert_ne!(stderr.read_line(&mut said).unwrap(), 0, "it ended without a word of `{word}`: {said}");
+    }
+    // Read on, so that it can talk on.
+    std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+}
+
+/// What uv does, without what takes long.
+const QUICK: &str = "exec \"$4\" -I -m venv --without-pip \"$5\"";
+
+/// A PATH with this script in the place of uv.
+fn uv(test: &Test, script: &str) -> String {
+    let tools = test.root().join("tools");
+    fs::create_dir_all(&tools).unwrap();
+    let uv = tools.join("uv");
+    fs::write(&uv, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&uv, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    format!("{}:{}", tools.display(), std::env::var("PATH").unwrap())
+}
+
+#[test]
+fn a_signal_before_the_run_began_ends_what_prepares_it() {
+    if !need("python") {
+        return;
+    }
+    let test = python("host");
+    test.write("src/digits/local.py", "print('never')\n");
+    // It takes its time, with a process of its own.
+    let pid = test.root().join("pid");
+    let path = uv(&test, &format!("sleep 300 & echo $! >{}\necho begun\nwait\n", pid.display()));
+    for (sent, status) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let _ = fs::remove_dir_all(test.path("runs/digits"));
+        let words = ["local", "--engine", "host"];
+        let mut child = test.scaf(words).in_project().env("PATH", &path).spawn();
+        until_said(&mut child, "begun");
+        signal(&child, sent);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(status), b"".as_slice()));
+        let outcome = test.record("digits", "outcome.json");
+        assert_eq!(
+            (&outcome["status"], &outcome["interrupted"]),
+            (&status.into(), &true.into()),
+            "{outcome}"
+        );
+        // Nothing of it lives on, and nothing is left to be found.
+        let number = fs::read_to_string(&pid).unwrap();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", number.trim()));
+        assert!(stat.as_ref().is_err() || stat.as_ref().is_ok_and(|text| text.contains(") Z ")), "{stat:?}");
+        let run = test.runs("digits").pop().unwrap();
+        assert!(!run.join("live.json").exists() && !run.join("mnt").exists());
+        let venvs = fs::read_dir(test.home().join(".cache/scaf/venvs")).unwrap().flatten();
+        assert_eq!(venvs.filter(|entry| entry.path().is_dir()).count(), 0);
+    }
+    // The same by hand from elsewhere.
+    let mut child = test.scaf(["local", "--engine", "host"]).in_project().env("PATH", &path).spawn();
+    until_said(&mut child, "begun");
+    test.scaf(["stop", "digits"]).in_project().ok();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
+#[test]
+fn a_signal_while_another_scaf_makes_the_virtual_environment() {
+    if !need("python") {
+        return;
+    }
+    let test = python("host");
+    test.write("src/digits/local.py", "print('once')\n");
+    let path = uv(&test, QUICK);
+    let scaf = || test.scaf(["local", "--engine", "host"]).in_project().env("PATH", &path);
+    scaf().ok();
+    let venvs = test.home().join(".cache/scaf/venvs");
+    let venv =
+        fs::read_dir(&venvs).unwrap().flatten().map(|entry| entry.path()).find(|path| path.is_dir()).unwrap();
+    fs::remove_dir_all(&venv).unwrap();
+    fs::remove_dir_all(test.path("runs/digits")).unwrap();
+    let lock = fs::File::options().append(true).open(venv.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    let mut child = scaf().spawn();
+    until_said(&mut child, "waiting for another scaf");
+    signal(&child, Signal::TERM);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(test.record("digits", "outcome.json")["interrupted"], true);
+    drop(lock);
+    // One whose Python went with the machine's is made anew.
+    scaf().ok();
+    let python = venv.join("bin/python");
+    fs::remove_file(&python).unwrap();
+    std::os::unix::fs::symlink("/nowhere/python3", &python).unwrap();
+    let again = scaf().ok();
+    assert!(again.stderr.contains("making the virtual environment"), "{}", again.stderr);
+    assert!(python.exists());
+}
+
+#[test]
+fn a_signal_during_a_build_is_128_and_its_number() {
+    if !need("docker") {
+        return;
+    }
+    let test = python("docker");
+    let text = format!(
+        "FROM {}\nLABEL test={}\nRUN [\"python\", \"-c\", \"import time; print('begun', flush=True); time.sleep(300)\"]\n",
+        python_image(),
+        test.root().display()
+    );
+    test.write("src/digits/environment/Dockerfile", &text);
+    test.write("src/digits/local.py", "print('never')\n");
+    for (command, sent, status) in
+        [("build-exp", Signal::INT, 130), ("local", Signal::TERM, 143), ("local", Signal::INT, 130)]
+    {
+        let _ = fs::remove_dir_all(test.path("runs/digits"));
+        let mut child = test.scaf([command, "--engine", "docker"]).in_project().spawn();
+        until_said(&mut child, "begun");
+        signal(&child, sent);
+        assert_eq!(child.wait().unwrap().code(), Some(status), "{command}");
+        if command == "local" {
+            let outcome = test.record("digits", "outcome.json");
+            assert_eq!((&outcome["status"], &outcome["interrupted"]), (&status.into(), &true.into()));
+            assert!(!test.runs("digits")[0].join("live.json").exists());
+        }
+    }
+}
+
+#[test]
+fn an_outcome_that_cannot_be_written_changes_nothing_about_it() {
+    for engine in ENGINES.into_iter().filter(|engine| can(engine)) {
+        let test = python(engine);
+        // In the way of the file stands a folder, which scaf removes for nobody.
+        test.write("src/digits/local.py", "import sys\nsys.stdin.read()\nsys.exit(7)\n");
+        let mut child =
+            test.scaf(["local", "--engine", engine]).in_project().env("PATH", uv(&test, QUICK)).spawn();
+        let limit = std::time::Instant::now() + std::time::Duration::from_secs(300);
+        let run = loop {
+            match test.runs("digits").pop() {
+                Some(run) if run.join("stdout.log").exists() => break run,
+                _ => assert!(std::time::Instant::now() < limit, "no run"),
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        };
+        fs::create_dir(run.join("outcome.json")).unwrap();
+        drop(child.stdin.take());
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(7), "{engine}: {told}");
+        assert!(told.contains("how the run ended is not in its record"), "{engine}: {told}");
+        assert!(!run.join("live.json").exists(), "{engine}");
+    }
+}
+
+#[test]
+fn what_a_run_left_in_the_background_ends_with_it_on_every_engine() {
+    for engine in ENGINES.into_iter().filter(|engine| can(engine)) {
+        let test = python(engine);
+        let code = "import os, subprocess, sys\n\
+            outputs = os.environ['SCAF_OUTPUT_DIR']\n\
+            more = 'import os, sys, time; os.rename(sys.argv[1] + \"/new\", sys.argv[1] + \"/there\"); time.sleep(300)'\n\
+            open(outputs + '/new', 'w').close()\n\
+            subprocess.Popen([sys.executable, '-c', more, outputs])\n\
+            while not os.path.exists(outputs + '/there'): pass\n\
+            sys.exit(5)\n";
+        test.write("src/digits/local.py", code);
+        let outcome =
+            test.scaf(["local", "--engine", engine]).in_project().env("PATH", uv(&test, QUICK)).status(5);
+        let outputs = test.runs("digits")[0].join("outputs");
+        assert!(outputs.join("there").exists(), "{engine}: {}", outcome.stderr);
+        let left = fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+            fs::read(entry.path().join("cmdline"))
+                .is_ok_and(|line| String::from_utf8_lossy(&line).contains(&*outputs.to_string_lossy()))
+        });
+        assert!(!left, "{engine}");
+    }
+}
+
+#[test]
+fn modules_of_the_experiment_do_not_stand_in_for_those_of_the_tools() {
+    if !need("python") {
+        return;
+    }
+    let test = python("host");
+    test.write("src/digits/local.py", "print('well')\n");
+    let mark = test.root().join("mark");
+    for module in ["logging", "random", "subprocess", "argparse", "typing"] {
+        test.write(
+            &format!("src/digits/{module}.py"),
+            &format!("open({:?}, 'w').close()\n", mark.display().to_string()),
+        );
+    }
+    let path: Vec<_> = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+        .filter(|folder| !folder.join("uv").exists())
+        .collect();
+    let path = std::env::join_paths(path).unwrap();
+    let words = ["local", "digits", "--engine", "host"];
+    let dry = ["local", "digits", "--engine", "host", "--dry-run"];
+    let plan = test.scaf(dry).in_project().env("PATH", &path).ok().stdout;
+    assert!(plan.lines().any(|line| line.starts_with("(cd ") && line.contains(" -I -m venv ")), "{plan}");
+    let said = test.scaf(words).current_dir(test.path("src/digits")).env("PATH", &path).ok().stdout;
+    assert!(said == "well\n" && !mark.exists(), "{said}");
+}
+
 #[test]
 fn killed_for_memory() {
     if !need("docker") {

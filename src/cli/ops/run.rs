@@ -265,9 +265,10 @@ pub fn finish_with(
         act::print(context, &record.plan)?;
         return Ok(0);
     }
-    let mut world = World::new(context.ui, &context.environment, context.global.json).with_engine(moby);
+    let mut world = World::new(context.ui, &context.environment, context.global.json)
+        .with_engine(moby)
+        .with_signals(signals);
     world.kill_on_three_interrupts = kill_on_three_interrupts;
-    world.signals.replace(signals);
     world.watched_gpus.clone_from(&gpus.watched);
     let outcome = perform::perform(&folder, &record, &world)?;
     conclude(context, project, &record, &folder, &outcome)?;

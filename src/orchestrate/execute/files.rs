@@ -27,6 +27,9 @@ pub fn read_text(path: &Path) -> Result<String, FileError> {
     fs::read_to_string(path).map_err(|error| FileError::new("read", path, error))
 }
 
+/// Asked now and then by what takes long: the signal that is to end it, if one has come.
+pub type Stop<'a> = &'a (dyn Fn() -> Option<i32> + Sync);
+
 /// Makes the folder and those above it; already there is fine.
 pub fn make_directory(path: &Path) -> Result<(), FileError> {
     match fs::create_dir_all(path) {

@@ -6,21 +6,31 @@ use std::io::{self, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::{Pid, Signal};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::io::AsyncReadExt as _;
 
 use crate::orchestrate::engine::moby::run::SignalSource;
+use crate::orchestrate::host::process::{group_lives, is_halted};
 use crate::orchestrate::reporter::{Event, Reporter};
+use crate::orchestrate::tail::{Part, Tail};
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::plan::shell;
 
-/// Lines of a tool's output that are kept for the error.
-const TAIL: usize = 30;
 /// A run whose output nobody reads any more is asked to end; after this long it is made to.
 const GRACE_WITHOUT_READER: Duration = Duration::from_secs(10);
-/// How often a run's memory is looked at.
+/// How long a tool that was interrupted may take to end before it is made to.
+const GRACE_OF_A_TOOL: Duration = Duration::from_secs(5);
+/// The same for what a run has left in the background when it ended.
+const GRACE_BEHIND: Duration = Duration::from_secs(2);
+/// How long the rest of a tool's output is waited for once it has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+/// What the kernel may take to end processes that cannot refuse.
+const KILLED: Duration = Duration::from_secs(5);
+/// How often it is looked whether they are gone.
+const LOOK: Duration = Duration::from_millis(10);
+/// How often a run's memory is looked at, and whether a tool was halted.
 const SAMPLE: Duration = Duration::from_millis(500);
 
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +43,10 @@ pub enum ProcessError {
     Lost { program: String, source: io::Error },
     #[error("cannot write the log `{path}`")]
     Log { path: PathBuf, source: io::Error },
+    #[error("`{command}` was interrupted")]
+    Interrupted { command: String, signal: i32 },
+    #[error("`{command}` was halted: it wants to ask something at the terminal, and cannot here")]
+    Asks { command: String },
 }
 
 impl Explain for ProcessError {
@@ -44,8 +58,21 @@ impl Explain for ProcessError {
                 Fault::Start(126)
             }
             Self::Start { .. } => Fault::Start(125),
-            Self::Failed { .. } => Fault::User,
+            Self::Failed { .. } | Self::Asks { .. } => Fault::User,
+            Self::Interrupted { signal, .. } => Fault::Interrupted(*signal),
             Self::Lost { .. } | Self::Log { .. } => Fault::World,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Asks { .. } => {
+                vec![
+                    "see to it beforehand: `ssh-add` for a key, `git credential approve` for a password"
+                        .to_owned(),
+                ]
+            }
+            _ => Vec::new(),
         }
     }
 }
@@ -63,68 +90,159 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// Runs a tool to its end; its output is told as it comes, its failure with the last lines of it.
+/// A process group of its own, so that signals reach it exactly once: through scaf. Dropped, whatever is
+/// left of it is killed.
+struct Group {
+    leader: Option<u32>,
+}
+
+impl Group {
+    fn of(child: &tokio::process::Child) -> Self {
+        Self { leader: child.id() }
+    }
+
+    fn send(&self, signal: Signal) {
+        let group = self.leader.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(group) = group {
+            // It may be over already.
+            let _ = rustix::process::kill_process_group(group, signal);
+        }
+    }
+
+    fn lives(&self) -> bool {
+        self.leader.is_some_and(group_lives)
+    }
+
+    async fn gone_within(&self, limit: Duration) -> bool {
+        let end = Instant::now() + limit;
+        while self.lives() {
+            if Instant::now() >= end {
+                return false;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        true
+    }
+
+    /// For once its leader has ended: whoever is left is asked to end and made to, as with a container.
+    /// Says whether there was anybody.
+    async fn clear(&self, since: Instant) -> bool {
+        if !self.lives() {
+            return false;
+        }
+        self.send(Signal::TERM);
+        if !self.gone_within(GRACE_BEHIND.saturating_sub(since.elapsed())).await {
+            self.send(Signal::KILL);
+            self.gone_within(KILLED).await;
+        }
+        true
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if self.lives() {
+            self.send(Signal::KILL);
+        }
+    }
+}
+
+/// Runs a tool to its end; its output is told as it comes, its failure with the last lines of it. The
+/// first signal is passed on to all that it has started, a second one kills them.
 pub fn command(
     argv: &[String],
     cwd: Option<&Path>,
     env: &BTreeMap<String, String>,
     reporter: &dyn Reporter,
+    signals: SignalSource,
 ) -> Result<(), ProcessError> {
     let program = argv.first().cloned().unwrap_or_default();
     let lost = |source| ProcessError::Lost { program: program.clone(), source };
     let runtime = runtime().map_err(lost)?;
     reporter.tell(Event::Detail(&format!("$ {}", shell::line(argv))));
     runtime.block_on(async {
+        let mut signals = signals.listen().map_err(lost)?;
         let mut tool = tokio::process::Command::new(&program);
         tool.args(argv.iter().skip(1))
             .envs(env)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            .process_group(0)
             .kill_on_drop(true);
         if let Some(cwd) = cwd {
             tool.current_dir(cwd);
         }
         let mut child =
             tool.spawn().map_err(|source| ProcessError::Start { program: program.clone(), source })?;
-        let mut tail: Vec<String> = Vec::new();
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let mut stdout = stdout.map(|stream| BufReader::new(stream).lines());
-        let mut stderr = stderr.map(|stream| BufReader::new(stream).lines());
-        while stdout.is_some() || stderr.is_some() {
-            let (line, first) = tokio::select! {
-                line = next(&mut stdout), if stdout.is_some() => (line, true),
-                line = next(&mut stderr), if stderr.is_some() => (line, false),
-            };
-            match line {
-                Some(line) => {
-                    reporter.tell(Event::Output(&line));
-                    if tail.len() == TAIL {
-                        tail.remove(0);
-                    }
-                    tail.push(line);
+        let group = Group::of(&child);
+        let (mut stdout, mut stderr) = (child.stdout.take(), child.stderr.take());
+        let (mut out, mut err) = ([0u8; 8192], [0u8; 8192]);
+        let (mut tail, mut out_part, mut err_part) = (Tail::default(), Part::new(), Part::new());
+        let mut status = None;
+        let mut interrupted = None;
+        let (mut killed, mut halted) = (false, false);
+        let mut last_moment = Box::pin(tokio::time::sleep(Duration::MAX));
+        let mut tick = tokio::time::interval(SAMPLE);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while status.is_none() || stdout.is_some() || stderr.is_some() {
+            tokio::select! {
+                read = read(&mut stdout, &mut out), if stdout.is_some() => match read {
+                    0 => stdout = None,
+                    count => tail.add_to(&mut out_part, &out[..count], reporter),
+                },
+                read = read(&mut stderr, &mut err), if stderr.is_some() => match read {
+                    0 => stderr = None,
+                    count => tail.add_to(&mut err_part, &err[..count], reporter),
+                },
+                ended = child.wait(), if status.is_none() => {
+                    status = Some(ended.map_err(lost)?);
+                    last_moment = Box::pin(tokio::time::sleep(LAST_WORDS));
                 }
-                None if first => stdout = None,
-                None => stderr = None,
+                () = &mut last_moment => {
+                    if status.is_some() {
+                        // Something that it started holds its output open.
+                        break;
+                    }
+                    killed = true;
+                    group.send(Signal::KILL);
+                    last_moment = Box::pin(tokio::time::sleep(Duration::MAX));
+                }
+                Some(number) = signals.next(), if !killed && status.is_none() => {
+                    if interrupted.is_none() {
+                        interrupted = Some(number);
+                        group.send(named(number));
+                        last_moment = Box::pin(tokio::time::sleep(GRACE_OF_A_TOOL));
+                    } else {
+                        killed = true;
+                        group.send(Signal::KILL);
+                    }
+                }
+                _ = tick.tick(), if status.is_none() => {
+                    let now = child.id().is_some_and(is_halted);
+                    // Twice in a row: scaf and its tools may have been halted and woken together.
+                    if now && halted {
+                        return Err(ProcessError::Asks { command: shell::line(argv) });
+                    }
+                    halted = now;
+                }
             }
         }
-        let status = child.wait().await.map_err(lost)?;
-        if status.success() {
+        tail.end_of(&mut out_part, reporter);
+        tail.end_of(&mut err_part, reporter);
+        if let Some(signal) = interrupted {
+            // What comes next clears up where they wrote.
+            group.send(Signal::KILL);
+            group.gone_within(KILLED).await;
+            return Err(ProcessError::Interrupted { command: shell::line(argv), signal });
+        }
+        let status = status.map_or(1, status_of);
+        if status == 0 {
             return Ok(());
         }
-        let tail = tail.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
-        Err(ProcessError::Failed { command: shell::line(argv), status: status_of(status), tail })
+        let tail = tail.kept().iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n");
+        Err(ProcessError::Failed { command: shell::line(argv), status, tail })
     })
-}
-
-async fn next<R: tokio::io::AsyncRead + Unpin>(
-    lines: &mut Option<tokio::io::Lines<BufReader<R>>>,
-) -> Option<String> {
-    match lines {
-        // Output that is no text ends the telling of it, not the tool.
-        Some(lines) => lines.next_line().await.ok().flatten(),
-        None => std::future::pending().await,
-    }
 }
 
 /// The run as a process.
@@ -149,20 +267,25 @@ pub struct End {
     pub killed: bool,
     /// Why the output could not be shown to its end; then the run was asked to end, as with a container.
     pub output_lost: Option<String>,
+    /// Why a log is not complete.
+    pub log_lost: Option<String>,
+    /// Something that it had started outlived it, and was ended.
+    pub left_behind: bool,
     /// Bytes of the child itself, the largest seen.
     pub peak_memory: Option<u64>,
     pub started: SystemTime,
     pub finished: SystemTime,
 }
 
-/// Runs it in a process group of its own, so that signals reach it exactly once: through scaf. The first
-/// is passed on, the second kills the group.
-pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, ProcessError> {
+/// Runs it in a group of its own. The first signal is passed on, the second kills the group.
+pub fn run(request: &Request<'_>, signals: SignalSource) -> Result<End, ProcessError> {
     let program = request.argv.first().cloned().unwrap_or_default();
     let lost = |source| ProcessError::Lost { program: program.clone(), source };
     let runtime = runtime().map_err(lost)?;
     runtime.block_on(async {
-        let mut signals = signals.unwrap_or(SignalSource::Process).listen().map_err(lost)?;
+        let mut signals = signals.listen().map_err(lost)?;
+        let mut stdout_log = open(request.stdout_log)?;
+        let mut stderr_log = open(request.stderr_log)?;
         let mut command = tokio::process::Command::new(&program);
         // A group in the background that reads from a terminal would be stopped.
         let pass_stdin = request.stdin && !io::IsTerminal::is_terminal(&io::stdin());
@@ -173,47 +296,42 @@ pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, 
             .stdin(if pass_stdin { Stdio::inherit() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0);
+            .process_group(0)
+            .kill_on_drop(true);
         for name in request.unset {
             command.env_remove(name);
         }
         let started = SystemTime::now();
         let mut child =
             command.spawn().map_err(|source| ProcessError::Start { program: program.clone(), source })?;
+        let group = Group::of(&child);
         if let Some(id) = child.id() {
             (request.on_started)(id);
         }
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let mut stdout = child.stdout.take();
         let mut stderr = child.stderr.take();
-        let mut stdout_log = open(request.stdout_log)?;
-        let mut stderr_log = open(request.stderr_log)?;
         let (mut interrupted, mut killed, mut peak) = (false, false, None);
-        let mut lost_output: Option<String> = None;
+        let (mut lost_output, mut lost_log): (Option<String>, Option<String>) = (None, None);
         let mut last_moment = Box::pin(tokio::time::sleep(Duration::MAX));
-        let pass = |signal| {
-            if let Some(group) = group {
-                // It may be over already.
-                let _ = rustix::process::kill_process_group(group, signal);
-            }
-        };
         let (mut out, mut err) = ([0u8; 8192], [0u8; 8192]);
         let mut status = None;
+        let (mut ended_at, mut finished) = (Instant::now(), started);
+        let mut left_behind = false;
         let mut tick = tokio::time::interval(SAMPLE);
-        // A grandchild that keeps the pipes open must not hold scaf back for ever once the child is gone.
-        let mut grace = Box::pin(tokio::time::sleep(Duration::MAX));
         while status.is_none() || stdout.is_some() || stderr.is_some() {
             tokio::select! {
                 read = read(&mut stdout, &mut out), if stdout.is_some() => match read {
                     0 => stdout = None,
                     count => {
                         let shown = show(&out[..count], request.child_to_stderr);
-                        keep(&out[..count], stdout_log.as_mut(), request.stdout_log)?;
+                        keep(&out[..count], stdout_log.as_mut(), &mut lost_log);
                         if let Err(error) = shown && lost_output.is_none() {
-                            // What a pipe's writer would meet: nobody reads any more.
                             lost_output = Some(error.to_string());
-                            pass(Signal::TERM);
-                            last_moment = Box::pin(tokio::time::sleep(GRACE_WITHOUT_READER));
+                            if status.is_none() {
+                                // What a pipe's writer would meet: nobody reads any more.
+                                group.send(Signal::TERM);
+                                last_moment = Box::pin(tokio::time::sleep(GRACE_WITHOUT_READER));
+                            }
                         }
                     }
                 },
@@ -222,35 +340,46 @@ pub fn run(request: &Request<'_>, signals: Option<SignalSource>) -> Result<End, 
                     count => {
                         // That nobody hears the talk is no reason to stop.
                         let _ = show(&err[..count], true);
-                        keep(&err[..count], stderr_log.as_mut(), request.stderr_log)?;
+                        keep(&err[..count], stderr_log.as_mut(), &mut lost_log);
                     }
                 },
                 ended = child.wait(), if status.is_none() => {
                     status = Some(ended.map_err(lost)?);
-                    grace = Box::pin(tokio::time::sleep(Duration::from_secs(2)));
+                    (ended_at, finished) = (Instant::now(), SystemTime::now());
+                    // A container would end with it, too.
+                    left_behind = group.lives();
+                    group.send(Signal::TERM);
+                    last_moment = Box::pin(tokio::time::sleep(GRACE_BEHIND));
                 }
-                () = &mut grace, if status.is_some() => break,
-                () = &mut last_moment, if status.is_none() && lost_output.is_some() && !killed => {
+                () = &mut last_moment => {
+                    group.send(Signal::KILL);
+                    if status.is_some() {
+                        // Whoever still holds its output open has left the group.
+                        break;
+                    }
                     killed = true;
-                    pass(Signal::KILL);
+                    last_moment = Box::pin(tokio::time::sleep(Duration::MAX));
                 }
-                Some(number) = signals.next() => {
+                Some(number) = signals.next(), if status.is_none() => {
                     let signal = if interrupted { killed = true; Signal::KILL } else { named(number) };
                     interrupted = true;
-                    pass(signal);
+                    group.send(signal);
                 }
                 _ = tick.tick() => peak = peak.max(child.id().and_then(resident)),
             }
         }
+        left_behind |= group.clear(ended_at).await;
         let status = status.map_or(1, status_of);
         Ok(End {
             status,
             interrupted,
             killed,
             output_lost: lost_output,
+            log_lost: lost_log,
+            left_behind,
             peak_memory: peak,
             started,
-            finished: SystemTime::now(),
+            finished,
         })
     })
 }
@@ -284,12 +413,13 @@ fn show(bytes: &[u8], to_stderr: bool) -> io::Result<()> {
     out.write_all(bytes).and_then(|()| out.flush())
 }
 
-fn keep(bytes: &[u8], log: Option<&mut File>, path: Option<&Path>) -> Result<(), ProcessError> {
-    match (log, path) {
-        (Some(log), Some(path)) => {
-            log.write_all(bytes).map_err(|source| ProcessError::Log { path: path.to_owned(), source })
-        }
-        _ => Ok(()),
+/// A log that cannot be written to its end is no reason to end the run; it has a gap from there on.
+fn keep(bytes: &[u8], log: Option<&mut File>, lost: &mut Option<String>) {
+    if lost.is_none()
+        && let Some(log) = log
+        && let Err(error) = log.write_all(bytes)
+    {
+        *lost = Some(error.to_string());
     }
 }
 
@@ -299,3 +429,6 @@ fn resident(id: u32) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().trim_end_matches("kB").trim().parse::<u64>().ok().map(|kib| kib * 1024)
 }
+
+#[cfg(test)]
+mod tests;

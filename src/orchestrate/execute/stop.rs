@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal};
 
 use crate::orchestrate::engine::moby::Moby;
 use crate::orchestrate::engine::moby::error::EngineError;
-use crate::orchestrate::host::process::is_alive;
+use crate::orchestrate::host::process::{group_lives, is_alive};
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::ticket::Supervisor;
 
@@ -54,17 +54,17 @@ pub fn container(moby: &Moby, container: &str, grace: u32) -> Result<(), EngineE
     Ok(())
 }
 
-/// Asks, waits, kills.
+/// Asks, waits, kills. A group is gone when nobody of it is left, whatever became of its leader.
 pub fn process(process: &Supervisor, group: bool, grace: u32) -> Result<(), StopError> {
     if !is_alive(process) {
         return Ok(());
     }
     signal(process, group, Signal::TERM)?;
-    if gone_within(process, Duration::from_secs(u64::from(grace))) {
+    if gone_within(process, group, Duration::from_secs(u64::from(grace))) {
         return Ok(());
     }
     signal(process, group, Signal::KILL)?;
-    if gone_within(process, KILLED) { Ok(()) } else { Err(StopError::Stays { id: process.pid }) }
+    if gone_within(process, group, KILLED) { Ok(()) } else { Err(StopError::Stays { id: process.pid }) }
 }
 
 fn signal(process: &Supervisor, group: bool, signal: Signal) -> Result<(), StopError> {
@@ -80,13 +80,37 @@ fn signal(process: &Supervisor, group: bool, signal: Signal) -> Result<(), StopE
     }
 }
 
-fn gone_within(process: &Supervisor, limit: Duration) -> bool {
+fn gone_within(process: &Supervisor, group: bool, limit: Duration) -> bool {
     let end = Instant::now() + limit;
-    while is_alive(process) {
+    while is_alive(process) || (group && group_lives(process.pid)) {
         if Instant::now() >= end {
             return false;
         }
         std::thread::sleep(LOOK);
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::os::unix::process::CommandExt as _;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+    use crate::orchestrate::host::process::identify;
+
+    #[test]
+    fn a_group_is_stopped_when_nobody_of_it_is_left() {
+        // The leader heeds the signal, and whom it has started does not.
+        let script = "(trap '' TERM; echo ready; while :; do sleep 0.01; done) & wait";
+        let mut leader =
+            Command::new("sh").args(["-c", script]).stdout(Stdio::piped()).process_group(0).spawn().unwrap();
+        let mut word = [0; 6];
+        leader.stdout.take().unwrap().read_exact(&mut word).unwrap();
+        let id = leader.id();
+        process(&identify(id).unwrap(), true, 0).unwrap();
+        assert!(!group_lives(id));
+        leader.wait().unwrap();
+    }
 }

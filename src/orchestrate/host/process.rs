@@ -1,5 +1,7 @@
 //! Processes of this machine: who one is, and whether it is still the same.
 
+use rustix::process::Pid;
+
 use crate::spec::ticket::Supervisor;
 
 /// This process.
@@ -17,14 +19,37 @@ pub fn is_alive(process: &Supervisor) -> bool {
     process.boot == boot() && started(process.pid) == Some(process.started)
 }
 
-/// Field 22 of /proc/PID/stat; the name in field 2 may hold blanks and parentheses. `None` for one that
-/// is gone, or that has ended and only waits for its parent to notice.
+/// Whether anything of the group that this process led still runs; itself may be gone.
+pub fn group_lives(leader: u32) -> bool {
+    // Whoever has ended and was not waited for yet is in the group, too, so this alone is not enough.
+    let there = i32::try_from(leader).ok().and_then(Pid::from_raw);
+    if there.is_none_or(|there| rustix::process::test_kill_process_group(there).is_err()) {
+        return false;
+    }
+    let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    numbers
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .any(|pid| with_stat(pid, |fields| fields.get(2)?.parse().ok()) == Some(leader))
+}
+
+/// Whether it was halted: by hand, or since it wanted something of a terminal in whose background it is.
+pub fn is_halted(pid: u32) -> bool {
+    with_stat(pid, |fields| (*fields.first()? == "T").then_some(())).is_some()
+}
+
+/// Field 22 of /proc/PID/stat.
 fn started(pid: u32) -> Option<u64> {
+    with_stat(pid, |fields| fields.get(19)?.parse().ok())
+}
+
+/// The fields of /proc/PID/stat from the third on; the name in the second may hold blanks and parentheses.
+/// `None` for a process that is gone, or that has ended and only waits for its parent to notice.
+fn with_stat<T>(pid: u32, read: impl FnOnce(&[&str]) -> Option<T>) -> Option<T> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     match fields.first() {
         Some(&"Z" | &"X") | None => None,
-        Some(_) => fields.get(19)?.parse().ok(),
+        Some(_) => read(&fields),
     }
 }
 
@@ -50,5 +75,30 @@ mod tests {
         child.wait().unwrap();
         assert!(!is_alive(&process));
         assert!(is_alive(&own()));
+    }
+
+    #[test]
+    fn a_group_lives_as_long_as_one_of_it() {
+        use std::os::unix::process::CommandExt as _;
+        let mut leader = std::process::Command::new("sh")
+            .args(["-c", "sleep 300 & read line; kill -STOP $$"])
+            .stdin(std::process::Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let id = leader.id();
+        assert!(group_lives(id) && !is_halted(id));
+        drop(leader.stdin.take());
+        while !is_halted(id) {
+            std::thread::yield_now();
+        }
+        leader.kill().unwrap();
+        leader.wait().unwrap();
+        assert!(group_lives(id), "the other one");
+        let group = Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
+        rustix::process::kill_process_group(group, rustix::process::Signal::KILL).unwrap();
+        while group_lives(id) {
+            std::thread::yield_now();
+        }
     }
 }

@@ -222,10 +222,16 @@ fn stop_process(process: &Supervisor, group: bool, grace: u32) -> String {
         "[ \"$(sed -n 's/.*) //; /^[^ZX]/p' /proc/{id}/stat 2>/dev/null | cut -d' ' -f20)\" = {started} ]"
     );
     let target = if group { format!("-- -{id}") } else { id.to_string() };
+    // Of a group anybody may be left; field 5 tells whose it is.
+    let left = if group {
+        format!("[ -n \"$(cat /proc/[0-9]*/stat 2>/dev/null | sed -n 's/.*) //; /^[^ZX] [0-9]* {id} /p')\" ]")
+    } else {
+        lives.clone()
+    };
     format!(
         "if {lives}; then\nkill -s TERM {target} || :\nleft={}\n\
-         while {lives} && [ $left -gt 0 ]; do sleep 0.1; left=$((left - 1)); done\n\
-         if {lives}; then kill -s KILL {target} || :; fi\nfi\n",
+         while {left} && [ $left -gt 0 ]; do sleep 0.1; left=$((left - 1)); done\n\
+         if {left}; then kill -s KILL {target} || :; fi\nfi\n",
         u64::from(grace) * 10
     )
 }
@@ -233,7 +239,8 @@ fn stop_process(process: &Supervisor, group: bool, grace: u32) -> String {
 /// The file that says that a virtual environment is complete.
 pub const VENV_COMPLETE: &str = ".scaf-complete";
 
-/// The command lines that make a virtual environment, the same in the shell and when executed.
+/// The command lines that make a virtual environment, the same in the shell and when executed. Their
+/// working directory is the folder above it.
 pub fn venv_commands(
     venv: &Path,
     python: &Path,
@@ -248,9 +255,11 @@ pub fn venv_commands(
             vec![text(uv), "pip".into(), "install".into(), "--python".into(), text(&venv.join("bin/python"))],
         ),
         None => (
-            vec![text(python), "-m".into(), "venv".into()],
+            // Isolated: a `logging.py` that lies around must not stand in for the standard library's.
+            vec![text(python), "-I".into(), "-m".into(), "venv".into()],
             vec![
                 text(&venv.join("bin/python")),
+                "-I".into(),
                 "-m".into(),
                 "pip".into(),
                 "install".into(),
@@ -275,10 +284,15 @@ fn make_venv(
     uv: Option<&Path>,
 ) -> String {
     let marker = path(&venv.join(VENV_COMPLETE));
-    let mut text =
-        format!("if ! [ -f {marker} ]; then\nrm -rf {0}\nmkdir -p {1}\n", path(venv), parent(venv));
+    // The Python that it leads to may have been taken off the machine since.
+    let mut text = format!(
+        "if ! [ -f {marker} ] || ! [ -x {2} ]; then\nrm -rf {0}\nmkdir -p {1}\n",
+        path(venv),
+        parent(venv),
+        path(&venv.join("bin/python"))
+    );
     for command in venv_commands(venv, python, requirements, more, uv) {
-        let _ = writeln!(text, "{} >&2", line(&command));
+        let _ = writeln!(text, "(cd {} && {}) >&2", parent(venv), line(&command));
     }
     let _ = write!(text, ": > {marker}\nfi\n");
     text

@@ -19,7 +19,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::signal::unix::{SignalKind, signal};
 
 pub use failure::RunError;
-pub use signals::{Listening, SignalSource};
+pub use signals::{Heard, Listening, SignalSource, name as signal_name};
 pub use usage::Usage;
 
 use super::containers::encode;

@@ -10,7 +10,7 @@ use std::thread;
 use rustix::fs::Mode;
 
 use super::copy::create;
-use super::{FileError, UNFINISHED, folder_of, make_directory, rename_to_nothing};
+use super::{FileError, Stop, UNFINISHED, folder_of, make_directory, rename_to_nothing};
 use crate::orchestrate::load::bundle::content::{self, PAUSES, PIECE};
 use crate::orchestrate::spread::spread;
 use crate::spec::bundle::{Entry, Manifest};
@@ -33,7 +33,13 @@ pub struct Kept {
 
 /// Keeps the manifest's files of the folder `source` as the folder `into`. All of it is there at
 /// once or not at all, and each file has the content that the manifest says.
-pub fn keep_bundle(source: &Path, manifest: &Manifest, digest: &str, into: &Path) -> Result<Kept, FileError> {
+pub fn keep_bundle(
+    source: &Path,
+    manifest: &Manifest,
+    digest: &str,
+    into: &Path,
+    stop: Stop<'_>,
+) -> Result<Kept, FileError> {
     // A plan that was stored and taken up again may have been edited.
     if manifest.digest() != digest {
         return Err(FileError::OtherDigest { path: into.to_owned(), digest: digest.to_owned() });
@@ -65,6 +71,9 @@ pub fn keep_bundle(source: &Path, manifest: &Manifest, digest: &str, into: &Path
     let entries = &manifest.entries;
     let keep_one = |work: &mut Work, index: usize| {
         let entry = &entries[index];
+        if let Some(signal) = stop() {
+            return Err(FileError::Interrupted { path: into.to_owned(), signal });
+        }
         let place = new.join(&entry.path);
         if share(entry, &place, &earlier, &mut work.buffer) {
             work.shared += entry.size;

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-use super::{FileError, folder_of, make_directory};
+use super::{FileError, Stop, folder_of, make_directory};
 use crate::orchestrate::load::bundle::content::{self, PIECE};
 use crate::orchestrate::spread::spread;
 
 /// Makes `to`, a copy of the folder `from` that its owner may write to. Symlinks stay symlinks. After
 /// a failure `to` is not there.
-pub fn copy_tree(from: &Path, to: &Path) -> Result<(), FileError> {
+pub fn copy_tree(from: &Path, to: &Path, stop: Stop<'_>) -> Result<(), FileError> {
     make_directory(folder_of(to))?;
     match fs::create_dir(to) {
         Ok(()) => {}
@@ -24,7 +24,7 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<(), FileError> {
         }
         Err(error) => return Err(FileError::new("make the folder", to, error)),
     }
-    let copied = copy_into(from, to);
+    let copied = copy_into(from, to, stop);
     if copied.is_err() {
         // The failure that matters is the first one.
         let _ = fs::remove_dir_all(to);
@@ -32,7 +32,7 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<(), FileError> {
     copied
 }
 
-fn copy_into(from: &Path, to: &Path) -> Result<(), FileError> {
+fn copy_into(from: &Path, to: &Path, stop: Stop<'_>) -> Result<(), FileError> {
     let mut files = Vec::new();
     let mut folders = Vec::new();
     collect(from, to, Path::new(""), &mut folders, &mut files)?;
@@ -40,6 +40,9 @@ fn copy_into(from: &Path, to: &Path) -> Result<(), FileError> {
     let bytes = files.len() as u64 * 4096;
     spread(files.len(), bytes, Vec::new, |buffer: &mut Vec<u8>, index| {
         let file: &PathBuf = &files[index];
+        if let Some(signal) = stop() {
+            return Err(FileError::Interrupted { path: to.to_owned(), signal });
+        }
         copy_file(&from.join(file), &to.join(file), buffer)
     })?;
     // Last, since a mode may forbid to write into a folder. The deepest first.

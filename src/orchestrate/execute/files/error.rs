@@ -37,6 +37,8 @@ pub enum FileError {
     Changed { paths: Vec<PathBuf> },
     #[error("the files planned for `{}` do not have the digest `{digest}` together", path.display())]
     OtherDigest { path: PathBuf, digest: String },
+    #[error("`{}` was not made to its end: interrupted", path.display())]
+    Interrupted { path: PathBuf, signal: i32 },
     #[error("cannot {verb} `{}`: {error}", path.display())]
     Other { verb: &'static str, path: PathBuf, error: io::Error },
 }
@@ -120,6 +122,7 @@ impl Explain for FileError {
             | Self::Special { .. }
             | Self::OtherDigest { .. }
             | Self::Changed { .. } => Fault::User,
+            Self::Interrupted { signal, .. } => Fault::Interrupted(*signal),
         }
     }
 
@@ -147,6 +150,7 @@ impl Explain for FileError {
             | Self::Missing { .. }
             | Self::Special { .. }
             | Self::OtherDigest { .. }
+            | Self::Interrupted { .. }
             | Self::Other { .. } => Vec::new(),
         }
     }

@@ -62,10 +62,10 @@ fn do_it(action: &Action) -> Result<(), FileError> {
         Action::Unlink { path } => unlink(path),
         Action::Rename { from, to } => rename(from, to),
         Action::KeepBundle { source, manifest, digest, into } => {
-            keep_bundle(source, manifest, digest, into).map(|_| ())
+            keep_bundle(source, manifest, digest, into, &|| None).map(|_| ())
         }
         Action::CopyFile { from, to, if_there } => copy_file(from, to, *if_there),
-        Action::CopyTree { from, to } => copy_tree(from, to),
+        Action::CopyTree { from, to } => copy_tree(from, to, &|| None),
         Action::Tidy { scratch, copy, bundle } => {
             tidy(scratch, copy.as_deref(), bundle.as_deref()).map(|_| ())
         }
@@ -320,11 +320,11 @@ fn trees_are_copied_the_same_both_ways() {
 fn after_a_run(top: &Path, copy: &str) {
     experiment(top);
     let Action::KeepBundle { source, manifest, digest, .. } = keep(top) else { panic!() };
-    keep_bundle(&source, &manifest, &digest, &top.join("bundle")).unwrap();
+    keep_bundle(&source, &manifest, &digest, &top.join("bundle"), &|| None).unwrap();
     put(&top.join("precious/train.py"), "train", 0o644);
     put(&top.join("precious/__pycache__/x"), "kept", 0o644);
     let copy = top.join(copy);
-    copy_tree(&top.join("bundle"), &copy).unwrap();
+    copy_tree(&top.join("bundle"), &copy, &|| None).unwrap();
     put(&copy.join("train.py"), "trAin", 0o644);
     put(&copy.join("run.sh"), "run", 0o700);
     put(&copy.join("a/b/new"), "new", 0o644);
@@ -399,7 +399,7 @@ fn a_later_bundle_shares_what_did_not_change() {
     put(&first.join("large"), std::str::from_utf8(&damaged).unwrap(), 0o444);
     let Surveyed { manifest, digest, .. } = survey_of(top).unwrap();
     let second = top.join("runs/.bundles").join(&digest);
-    let kept = keep_bundle(&top.join("src/exp"), &manifest, &digest, &second).unwrap();
+    let kept = keep_bundle(&top.join("src/exp"), &manifest, &digest, &second, &|| None).unwrap();
     assert!(kept.made);
     let inode = |path: PathBuf| fs::metadata(path).unwrap().ino();
     for (name, same) in [("train.py", false), ("run.sh", false), ("large", false), ("a/b/c.py", true)] {
@@ -458,7 +458,7 @@ fn what_is_kept_is_what_was_hashed() {
         for _ in 0..10 {
             let Ok(Surveyed { manifest, digest, .. }) = survey_of(top) else { continue };
             let into = top.join("store").join(&digest);
-            match keep_bundle(&top.join("src/exp"), &manifest, &digest, &into) {
+            match keep_bundle(&top.join("src/exp"), &manifest, &digest, &into, &|| None) {
                 Ok(_) => {
                     for entry in &manifest.entries {
                         let kept = fs::read(into.join(&entry.path)).unwrap();
@@ -483,7 +483,7 @@ fn two_at_once_keep_the_same_bundle() {
         let store = top.join(format!("store{round}"));
         let into = store.join(&digest);
         let made: usize = thread::scope(|scope| {
-            let keep = || keep_bundle(&top.join("src/exp"), &manifest, &digest, &into).unwrap();
+            let keep = || keep_bundle(&top.join("src/exp"), &manifest, &digest, &into, &|| None).unwrap();
             let threads: Vec<_> = (0..4).map(|_| scope.spawn(keep)).collect();
             threads.into_iter().map(|thread| usize::from(thread.join().unwrap().made)).sum()
         });
@@ -555,8 +555,8 @@ fn a_full_disk_is_said_and_nothing_is_left() {
     let before = tree(&top);
     let large = "x".repeat(1 << 20);
     let write = write_whole(&top.join("there"), &large, false, IfThere::Replace);
-    let keep = keep_bundle(&here.path().join("src/exp"), &manifest, &digest, &top.join("bundle"));
-    let copy = copy_tree(&here.path().join("src/exp"), &top.join("copy"));
+    let keep = keep_bundle(&here.path().join("src/exp"), &manifest, &digest, &top.join("bundle"), &|| None);
+    let copy = copy_tree(&here.path().join("src/exp"), &top.join("copy"), &|| None);
     for failed in [write.map(|_| ()), keep.map(|_| ()), copy] {
         let error = failed.unwrap_err();
         assert!(matches!(&error, FileError::Full { mount, .. } if *mount == top), "{error:?}");
@@ -582,8 +582,8 @@ fn a_read_only_disk_is_said_and_nothing_is_left() {
         remove(&top.join("src/exp/train.py")),
         remove(&top.join("src")),
         rename(&top.join("src"), &top.join("other")),
-        keep_bundle(&top.join("src/exp"), &manifest, &digest, &top.join("bundle")).map(|_| ()),
-        copy_tree(&top.join("src/exp"), &top.join("copy")),
+        keep_bundle(&top.join("src/exp"), &manifest, &digest, &top.join("bundle"), &|| None).map(|_| ()),
+        copy_tree(&top.join("src/exp"), &top.join("copy"), &|| None),
     ];
     for failed in failures {
         let error = failed.unwrap_err();
@@ -593,6 +593,33 @@ fn a_read_only_disk_is_said_and_nothing_is_left() {
     let scratch = top.join("src/exp/a");
     assert_eq!(tidy(&scratch, Some(&scratch), Some(&scratch)).unwrap().len(), 2);
     assert_eq!(tree(&top), before);
+}
+
+#[test]
+fn what_is_interrupted_leaves_nothing() {
+    let here = tempfile::tempdir().unwrap();
+    let top = here.path();
+    experiment(top);
+    let Surveyed { manifest, digest, .. } = survey_of(top).unwrap();
+    let before = tree(top);
+    fs::create_dir(top.join("store")).unwrap();
+    // It comes at the second file.
+    let soon = || {
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        move || (asked.fetch_add(1, Ordering::Relaxed) > 0).then_some(15)
+    };
+    let source = top.join("src/exp");
+    let failures = [
+        keep_bundle(&source, &manifest, &digest, &top.join("store/bundle"), &soon()).map(|_| ()),
+        copy_tree(&source, &top.join("copy"), &soon()),
+    ];
+    for failed in failures {
+        let error = failed.unwrap_err();
+        assert!(matches!(error, FileError::Interrupted { signal: 15, .. }), "{error:?}");
+        assert_eq!(error.fault().status(), 143);
+    }
+    fs::remove_dir(top.join("store")).unwrap();
+    assert_eq!(tree(top), before);
 }
 
 #[test]

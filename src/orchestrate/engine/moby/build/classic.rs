@@ -11,9 +11,9 @@ use super::super::containers::encode;
 use super::super::run::Listening;
 use super::super::{EngineError, Moby};
 use super::failure::{BuildError, FailedStep};
-use super::watch::Tail;
 use super::{Argument, authors_line, build_text, credentials};
 use crate::orchestrate::reporter::{Event, Reporter};
+use crate::orchestrate::tail::Tail;
 use crate::spec::dockerfile::rewrite::author_words;
 use crate::spec::image::ImageBuild;
 

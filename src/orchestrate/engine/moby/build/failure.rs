@@ -70,6 +70,7 @@ impl Explain for BuildError {
         match self {
             Self::Base { .. } | Self::Recipe(_) | Self::Context(_) => Fault::World,
             Self::Engine(error) => error.fault(),
+            Self::Interrupted { signal } => Fault::Interrupted(*signal),
             _ => Fault::User,
         }
     }

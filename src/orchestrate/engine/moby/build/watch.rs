@@ -1,14 +1,12 @@
 //! What a builder tells while it works, made into events; and what is kept of it for the error.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 
 use bollard_buildkit_proto::moby::buildkit::v1::StatusResponse;
 
 use crate::orchestrate::reporter::{Event, Reporter};
+use crate::orchestrate::tail::Tail;
 use crate::spec::dockerfile::rewrite::author_words;
-
-/// Lines of a step's output that are kept.
-pub(super) const KEPT_LINES: usize = 40;
 
 /// A step, in BuildKit's words a vertex.
 #[derive(Debug, Default)]
@@ -18,58 +16,6 @@ struct Vertex {
     completed: bool,
     error: String,
     tail: Tail,
-}
-
-/// The last lines of an output that comes in pieces.
-#[derive(Debug, Default)]
-pub(super) struct Tail {
-    lines: VecDeque<String>,
-    part: Vec<u8>,
-}
-
-impl Tail {
-    /// Tells every line that is complete, and keeps the last ones.
-    pub(super) fn add(&mut self, bytes: &[u8], reporter: &dyn Reporter) {
-        self.part.extend_from_slice(bytes);
-        while let Some(end) = self.part.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.part.drain(..=end).collect();
-            self.line(&line, reporter);
-        }
-    }
-
-    pub(super) fn end(&mut self, reporter: &dyn Reporter) {
-        if !self.part.is_empty() {
-            let line = std::mem::take(&mut self.part);
-            self.line(&line, reporter);
-        }
-    }
-
-    fn line(&mut self, line: &[u8], reporter: &dyn Reporter) {
-        let line = String::from_utf8_lossy(line);
-        let line = line.trim_end_matches(['\n', '\r']);
-        // A progress bar overwrites its line; the last state is what is to be seen.
-        let line = line.rsplit('\r').next().unwrap_or(line);
-        // The classic builder paints what comes from standard error.
-        let line = console::strip_ansi_codes(line);
-        if line.is_empty() && self.lines.is_empty() {
-            return;
-        }
-        reporter.tell(Event::Output(&line));
-        self.lines.push_back(line.into_owned());
-        if self.lines.len() > KEPT_LINES {
-            self.lines.pop_front();
-        }
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.lines.clear();
-        self.part.clear();
-    }
-
-    pub(super) fn kept(&self) -> Vec<String> {
-        let empty = self.lines.iter().rev().take_while(|line| line.is_empty()).count();
-        self.lines.iter().take(self.lines.len() - empty).cloned().collect()
-    }
 }
 
 /// A step that failed, as far as the builder's progress tells.
@@ -182,29 +128,7 @@ fn without_count(name: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::*;
-
-    #[derive(Default)]
-    struct Heard(Mutex<Vec<String>>);
-
-    impl Reporter for Heard {
-        fn tell(&self, event: Event<'_>) {
-            self.0.lock().unwrap().push(format!("{event:?}"));
-        }
-    }
-
-    #[test]
-    fn lines_however_they_are_cut() {
-        let heard = Heard::default();
-        let mut tail = Tail::default();
-        tail.add(b"one\nt", &heard);
-        tail.add(b"wo\n 10%\r 99%\r\nthree", &heard);
-        tail.end(&heard);
-        assert_eq!(tail.kept(), ["one", "two", " 99%", "three"]);
-        assert_eq!(heard.0.lock().unwrap().len(), 4);
-    }
 
     #[test]
     fn counts_go() {

@@ -126,7 +126,7 @@ impl Explain for RunError {
             | Self::NameTaken { .. }
             | Self::Refused { .. }
             | Self::Unfit(_) => Fault::Start(125),
-            Self::Interrupted { .. } => Fault::User,
+            Self::Interrupted { signal } => Fault::Interrupted(*signal),
             Self::Lost { .. } | Self::Io { .. } => Fault::World,
             Self::Engine(error) => error.fault(),
         }

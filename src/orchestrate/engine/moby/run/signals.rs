@@ -2,8 +2,9 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::Poll;
+use std::thread;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -18,6 +19,8 @@ pub enum SignalSource {
     Process,
     /// A channel: `feed`.
     Feed(UnboundedReceiver<i32>),
+    /// One listening that several deeds share, one after the other.
+    Heard(Heard),
 }
 
 impl SignalSource {
@@ -31,6 +34,7 @@ impl SignalSource {
     pub fn listen(self) -> io::Result<Listening> {
         Ok(match self {
             Self::Feed(receiver) => Listening::Feed(receiver),
+            Self::Heard(heard) => Listening::Heard(heard),
             Self::Process => {
                 let ignored = ignored_at_start();
                 let mut streams = Vec::new();
@@ -56,9 +60,51 @@ fn ignored_at_start() -> u64 {
     })
 }
 
+/// Signals heard over a whole execution. Each is taken once: by the deed that is at work, or by whoever
+/// asks between two of them.
+#[derive(Clone, Debug)]
+pub struct Heard(Arc<Mutex<UnboundedReceiver<i32>>>);
+
+impl Heard {
+    /// Listens from now on, until the last of its copies is gone.
+    pub fn begin(source: SignalSource) -> io::Result<Self> {
+        let receiver = match source {
+            SignalSource::Heard(heard) => return Ok(heard),
+            SignalSource::Feed(receiver) => receiver,
+            SignalSource::Process => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+                // Here and not in the thread, so that none is missed once this returns.
+                let mut listening = {
+                    let _entered = runtime.enter();
+                    source.listen()?
+                };
+                let (sender, receiver) = unbounded_channel();
+                thread::Builder::new().name("signals".to_owned()).spawn(move || {
+                    runtime.block_on(async {
+                        loop {
+                            tokio::select! {
+                                () = sender.closed() => break,
+                                Some(number) = listening.next() => drop(sender.send(number)),
+                            }
+                        }
+                    });
+                })?;
+                receiver
+            }
+        };
+        Ok(Self(Arc::new(Mutex::new(receiver))))
+    }
+
+    /// Takes one that has come already.
+    pub fn take(&self) -> Option<i32> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).try_recv().ok()
+    }
+}
+
 #[derive(Debug)]
 pub enum Listening {
     Feed(UnboundedReceiver<i32>),
+    Heard(Heard),
     Process(Vec<(i32, Signal)>),
 }
 
@@ -67,6 +113,9 @@ impl Listening {
     pub async fn next(&mut self) -> Option<i32> {
         poll_fn(|context| match self {
             Self::Feed(receiver) => receiver.poll_recv(context),
+            Self::Heard(Heard(receiver)) => {
+                receiver.lock().unwrap_or_else(PoisonError::into_inner).poll_recv(context)
+            }
             Self::Process(streams) => {
                 for (number, stream) in streams {
                     if stream.poll_recv(context).is_ready() {
@@ -90,7 +139,7 @@ impl Listening {
 }
 
 /// As the engine's API names it.
-pub(super) fn name(number: i32) -> String {
+pub fn name(number: i32) -> String {
     match number {
         1 => "SIGHUP".to_owned(),
         2 => "SIGINT".to_owned(),
