@@ -5,6 +5,7 @@ pub mod table;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use console::Style;
@@ -37,6 +38,7 @@ pub struct Ui {
     /// stderr is a terminal that can redraw a line.
     live: bool,
     bar: Mutex<Option<(String, ProgressBar, Instant)>>,
+    events: AtomicBool,
 }
 
 impl Ui {
@@ -54,6 +56,7 @@ impl Ui {
             forced: forced && !no_colour,
             live: terminal && !ci && !dumb,
             bar: Mutex::new(None),
+            events: AtomicBool::new(false),
         }
     }
 
@@ -112,10 +115,17 @@ impl Ui {
         if self.json { self.object(&serde_json::json!({ "text": text })) } else { self.data(text) }
     }
 
+    /// From here on objects are events: one line each.
+    pub fn objects_are_events(&self) {
+        self.events.store(true, Ordering::Relaxed);
+    }
+
     /// One JSON object as data.
     pub fn object(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
-        let mut text = serde_json::to_string_pretty(value)
-            .map_err(|error| Failure::ours(format!("cannot write the answer as JSON: {error}")))?;
+        let events = self.events.load(Ordering::Relaxed);
+        let written = if events { serde_json::to_string(value) } else { serde_json::to_string_pretty(value) };
+        let mut text =
+            written.map_err(|error| Failure::ours(format!("cannot write the answer as JSON: {error}")))?;
         text.push('\n');
         self.data(&text)
     }
@@ -251,6 +261,11 @@ pub fn clap_error(error: &clap::Error, environment: &Environment, words: &[Strin
             };
             u8::from(ui.data(&text).is_err())
         }
+        // What clap lists here has the hidden command in it.
+        ErrorKind::MissingSubcommand => {
+            ui.failure(&Failure::usage("which command?").hint("`scaf help` lists them"));
+            2
+        }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             ui.talk(&error.render().to_string());
             2
@@ -261,8 +276,10 @@ pub fn clap_error(error: &clap::Error, environment: &Environment, words: &[Strin
             ui.talk(text);
             if ui.json {
                 let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+                let hints: Vec<&str> =
+                    text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).collect();
                 drop(ui.object(&serde_json::json!({
-                    "error": { "message": message, "causes": [], "hints": [], "status": 2 }
+                    "error": { "message": message, "causes": [], "hints": hints, "status": 2 }
                 })));
             }
             2

@@ -79,4 +79,11 @@ fn man_pages_and_completions() {
         let script = test.scaf(["completions", shell]).ok().stdout;
         assert!(script.contains("new-exp") && script.contains("build-exp"), "{shell}");
     }
+    let own = test.scaf(["completions"]).env("SHELL", "/usr/bin/fish").ok().stdout;
+    assert_eq!(own, test.scaf(["completions", "fish"]).ok().stdout);
+    let refused = test.scaf(["completions"]).env("SHELL", "/opt/own").status(2).stderr;
+    assert!(refused.contains("scaf completions bash"), "{refused}");
+    // The hidden command is nowhere to be seen.
+    let bare = test.scaf(["--dry-run"]).status(2).stderr;
+    assert!(bare.contains("which command?") && !bare.contains("run-plan"), "{bare}");
 }

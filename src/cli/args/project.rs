@@ -78,9 +78,9 @@ pub struct ShowArgs {
 
 #[derive(Args, Debug)]
 pub struct CompletionsArgs {
-    /// Which shell
+    /// Which shell; that of SHELL when not given
     #[arg(value_enum)]
-    pub shell: clap_complete::Shell,
+    pub shell: Option<clap_complete::Shell>,
 }
 
 #[derive(Args, Debug)]

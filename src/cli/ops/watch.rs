@@ -27,6 +27,7 @@ pub fn run(
     if context.global.dry_run {
         return run::finish(context, project, once()?);
     }
+    context.ui.objects_are_events();
     // Changes made from here on are seen, the first run's reading included.
     let mut watcher = Watcher::new(&bundle::Request {
         root: &project.layout.root,

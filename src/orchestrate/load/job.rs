@@ -39,7 +39,7 @@ impl Explain for LoadJobError {
                 vec![format!("there is `{}`: name it with `--file`", others.join("`, `"))]
             }
             Self::Missing { .. } => {
-                vec!["`scaf help job` shows what a job file looks like; `scaf new-exp` makes one".to_owned()]
+                vec!["an experiment made by `scaf new-exp` has one to begin with; the guide on jobs says what may stand in it".to_owned()]
             }
             Self::Outside { .. } => vec!["copy the file into the experiment".to_owned()],
             Self::Read { .. } => Vec::new(),
