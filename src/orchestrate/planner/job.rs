@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::spec::container::EnvValue;
 use crate::spec::hint::Explain;
-use crate::spec::job::references::{self, Reference, To};
+use crate::spec::job::references::{self, Reference, To, Value};
 use crate::spec::job::{CommandJob, Data, Input, InputValue, JobEnvironment};
 use crate::spec::mount::{Access, Mount};
 use crate::spec::place::{Problem, listed};
@@ -79,11 +79,11 @@ pub fn plan(request: &Request<'_>) -> Result<LocalJob, LocalJobError> {
     }
     let mut made = LocalJob::default();
     let mut problems = Vec::new();
-    let mut inputs: BTreeMap<&str, String> = BTreeMap::new();
+    let mut inputs: BTreeMap<&str, Value> = BTreeMap::new();
     for (name, input) in &job.inputs {
         match &input.value {
             InputValue::Literal(text) => {
-                inputs.insert(name, text.clone());
+                inputs.insert(name, Value::Words(text.clone()));
             }
             InputValue::Data(data) => {
                 let target = format!("{root}/inputs/{name}");
@@ -94,19 +94,20 @@ pub fn plan(request: &Request<'_>) -> Result<LocalJob, LocalJobError> {
                             target: target.clone(),
                             access: Access::ReadOnly,
                         });
-                        inputs.insert(name, target);
+                        inputs.insert(name, Value::Path(target));
                     }
-                    Located::File(path) => inputs
-                        .insert(name, mount_file(&mut made, name, path, &target, folder, *container))
-                        .map_or((), drop),
+                    Located::File(path) => {
+                        let inside = mount_file(&mut made, name, path, &target, folder, *container);
+                        inputs.insert(name, Value::Path(inside));
+                    }
                     other => problems.push(problem(file, name, input, data, other)),
                 }
             }
         }
     }
-    let mut outputs: BTreeMap<&str, String> = BTreeMap::new();
+    let mut outputs: BTreeMap<&str, Value> = BTreeMap::new();
     for (name, output) in &job.outputs {
-        outputs.insert(name, format!("{root}/outputs/{name}"));
+        outputs.insert(name, Value::Path(format!("{root}/outputs/{name}")));
         // A file is made by whoever writes it, below a folder that is there.
         if output.kind.as_deref() != Some("uri_file") {
             step(&mut made, Action::MakeDirectory { path: folder.join("outputs").join(name) });

@@ -60,22 +60,46 @@ fn groups(command: &str) -> Vec<Range<usize>> {
     groups
 }
 
+/// What stands in the place of a reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// The user's own words, put in as they are: the shell splits them, as Azure's does.
+    Words(String),
+    /// A path that was made here, which stays one word wherever it is put.
+    Path(String),
+}
+
 /// The command with every reference replaced by what `value` gives; an optional group of which one
 /// reference has no value is left out. A reference that stays without a value is returned instead.
-pub fn fill(command: &str, value: impl Fn(&To) -> Option<String>) -> Result<String, Reference> {
+pub fn fill(command: &str, value: impl Fn(&To) -> Option<Value>) -> Result<String, Reference> {
+    let mut filled = String::new();
+    fill_onto(&mut filled, command, &value)?;
+    Ok(filled)
+}
+
+fn fill_onto(
+    filled: &mut String,
+    command: &str,
+    value: &dyn Fn(&To) -> Option<Value>,
+) -> Result<(), Reference> {
     let references = find(command);
     let groups = groups(command);
-    let mut filled = String::new();
     let mut at = 0;
     while at < command.len() {
         if let Some(group) = groups.iter().find(|group| group.start == at) {
-            let inner = &command[group.start + 3..group.end - 2];
-            if let Ok(text) = fill(inner, &value as &dyn Fn(&To) -> Option<String>) {
-                filled.push_str(&text);
+            let before = filled.len();
+            if fill_onto(filled, &command[group.start + 3..group.end - 2], value).is_err() {
+                filled.truncate(before);
             }
             at = group.end;
         } else if let Some(reference) = references.iter().find(|reference| reference.range.start == at) {
-            filled.push_str(&value(&reference.to).ok_or_else(|| reference.clone())?);
+            match value(&reference.to).ok_or_else(|| reference.clone())? {
+                Value::Words(text) => filled.push_str(&text),
+                Value::Path(path) => {
+                    let word = one_word(quotes(filled), &path);
+                    filled.push_str(&word);
+                }
+            }
             at = reference.range.end;
         } else {
             let next = groups
@@ -89,17 +113,80 @@ pub fn fill(command: &str, value: impl Fn(&To) -> Option<String>) -> Result<Stri
             at = next;
         }
     }
-    Ok(filled)
+    Ok(())
+}
+
+/// Inside of which quotes a shell is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Quotes {
+    None,
+    Single,
+    Double,
+}
+
+/// Where the shell is behind this text. Of here-documents it knows nothing.
+fn quotes(text: &str) -> Quotes {
+    let mut now = Quotes::None;
+    // What a `$(…)` stands in, and how many parentheses are open inside of it.
+    let mut outer: Vec<(Quotes, usize)> = Vec::new();
+    let mut characters = text.chars().peekable();
+    let mut before = ' ';
+    while let Some(c) = characters.next() {
+        let begins = before.is_whitespace() || matches!(before, ';' | '&' | '|' | '(');
+        before = c;
+        match (now, c) {
+            (Quotes::None, '#') if begins => drop(characters.find(|c| *c == '\n')),
+            (Quotes::Single, '\'') => now = Quotes::None,
+            (Quotes::Single, _) => {}
+            (_, '\\') => drop(characters.next()),
+            (_, '$') if characters.peek() == Some(&'(') => {
+                characters.next();
+                outer.push((now, 0));
+                now = Quotes::None;
+            }
+            (Quotes::Double, '"') => now = Quotes::None,
+            (Quotes::Double, _) => {}
+            (Quotes::None, '"') => now = Quotes::Double,
+            (Quotes::None, '\'') => now = Quotes::Single,
+            (Quotes::None, '(') => {
+                if let Some((_, open)) = outer.last_mut() {
+                    *open += 1;
+                }
+            }
+            (Quotes::None, ')') => match outer.last_mut() {
+                Some((_, open)) if *open > 0 => *open -= 1,
+                Some((around, _)) => {
+                    now = *around;
+                    outer.pop();
+                }
+                None => {}
+            },
+            (Quotes::None, _) => {}
+        }
+    }
+    now
+}
+
+fn one_word(quotes: Quotes, path: &str) -> String {
+    match quotes {
+        Quotes::None => shlex::try_quote(path).map_or_else(|_| path.to_owned(), |word| word.into_owned()),
+        Quotes::Single => path.replace('\'', "'\\''"),
+        Quotes::Double => {
+            let special = |c: char| matches!(c, '"' | '\\' | '$' | '`');
+            path.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn value(to: &To) -> Option<String> {
+    fn value(to: &To) -> Option<Value> {
         match to {
-            To::Input(name) if name == "a" => Some("1".to_owned()),
-            To::Output(name) if name == "o" => Some("/mnt/outputs/o".to_owned()),
+            To::Input(name) if name == "a" => Some(Value::Words("1".to_owned())),
+            To::Input(name) if name == "d" => Some(Value::Path("/a b/it's/$x".to_owned())),
+            To::Output(name) if name == "o" => Some(Value::Path("/mnt/outputs/o".to_owned())),
             _ => None,
         }
     }
@@ -123,5 +210,24 @@ mod tests {
             "no references $(( 1 + 1 )) [[ x ]]"
         );
         assert_eq!(fill("x ${{inputs.b}}", value).unwrap_err().to, To::Input("b".into()));
+    }
+    #[test]
+    fn a_path_stays_one_word() {
+        for text in [
+            "${{inputs.d}}",
+            "\"${{inputs.d}}\"",
+            "'${{inputs.d}}'",
+            "\"$(printf %s ${{inputs.d}})\"",
+            "\"$(printf %s \"$( (printf %s '${{inputs.d}}') )\")\"",
+            "$(true 'a\"b')${{inputs.d}}",
+            "\\\"\"\"${{inputs.d}}",
+            "$[['']]$[[${{inputs.none}}']]\"$[[${{inputs.d}}]]\"",
+        ] {
+            let command = fill(&format!("printf '<%s>' x{text}"), value).unwrap();
+            let output = std::process::Command::new("sh").args(["-c", &command]).output().unwrap();
+            let shown = String::from_utf8_lossy(&output.stdout);
+            let wanted = if text.starts_with('\\') { "<x\"/a b/it's/$x>" } else { "<x/a b/it's/$x>" };
+            assert_eq!(shown, wanted, "{command}");
+        }
     }
 }
