@@ -27,6 +27,13 @@ pub struct Project {
     pub settings: Settings,
 }
 
+impl Project {
+    /// The folders as an experiment has them: its own settings may say where its data is.
+    pub fn layout_with(&self, settings: &Settings) -> Layout {
+        Layout { data: PathBuf::from(&settings.data.path), ..self.layout.clone() }
+    }
+}
+
 impl<'a> Context<'a> {
     pub fn new(global: Global, environment: Environment, ui: &'a Ui) -> Result<Self, Failure> {
         let start = load::working_directory()?;

@@ -12,14 +12,16 @@ use super::host::python::{self, Python};
 use super::load::environment as environment_folder;
 use super::load::environment::EnvironmentError;
 use super::load::network::{self, NetworkError};
+use super::load::requirements::{self, RequirementsError};
 use super::planner::build::{BuildFacts, BuildFlags, BuildPlanError, BuildRequest, plan_build};
 use super::planner::layer::{self, LayerRequest, plan_layer};
+use super::planner::pins::{JUPYTERLAB, PYTEST};
 use super::planner::venv::{self, VenvPlanError};
 use super::selection::{self, HostMay, Needs, Selected, SelectionError};
 use crate::project::experiment::Experiment;
 use crate::project::layout::{ENVIRONMENT, Layout};
-use crate::spec::build_context::BuildContext;
-use crate::spec::dockerfile::python_version;
+use crate::spec::build_context::{BuildContext, EntryKind};
+use crate::spec::dockerfile::{User, python_version};
 use crate::spec::env_vars::Environment;
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::image::{Builder, ImageBuild};
@@ -27,7 +29,7 @@ use crate::spec::image_tag::{self, Inputs};
 use crate::spec::network::NetworkHelp;
 use crate::spec::plan::{Action, ContainerEngine, Step, When};
 use crate::spec::run::Enclosure;
-use crate::spec::settings::Settings;
+use crate::spec::settings::{RunAs, Settings};
 
 pub use super::planner::build::BuildPlan;
 pub use super::planner::layer::Layer;
@@ -110,11 +112,15 @@ pub enum EnclosureError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
+    Requirements(#[from] RequirementsError),
+    #[error(transparent)]
     Venv(#[from] VenvPlanError),
     #[error("the Dockerfile is on Python {wanted}, and this machine has {}", .found.as_deref().map_or_else(|| "none".to_owned(), |found| format!("Python {found}")))]
     Python { wanted: String, found: Option<String> },
     #[error("there is no Python on this machine")]
     NoPython,
+    #[error("`engine.user` is `image`, and the image's user cannot be known before it is made")]
+    ImageUser,
     #[error("no folder for scaf's cache: neither HOME nor XDG_CACHE_HOME is set")]
     NoCache,
 }
@@ -127,7 +133,9 @@ impl Explain for EnclosureError {
             Self::Network(error) => error.fault(),
             Self::Selection(error) => error.fault(),
             Self::Engine(error) => error.fault(),
+            Self::Requirements(error) => error.fault(),
             Self::Venv(error) => error.fault(),
+            Self::ImageUser => Fault::User,
             Self::Python { .. } | Self::NoPython | Self::NoCache => Fault::World,
         }
     }
@@ -139,10 +147,12 @@ impl Explain for EnclosureError {
             Self::Network(error) => error.hints(),
             Self::Selection(error) => error.hints(),
             Self::Engine(error) => error.hints(),
+            Self::Requirements(error) => error.hints(),
             Self::Venv(error) => error.hints(),
             Self::Python { wanted, .. } => {
                 vec![format!("install Python {wanted}, or uv (`pip install uv`), which fetches it")]
             }
+            Self::ImageUser => vec!["make it first: `scaf build-exp`".to_owned()],
             Self::NoPython => vec!["install Python 3, or a container engine".to_owned()],
             Self::NoCache => vec!["export SCAF_CACHE_DIR=…".to_owned()],
         }
@@ -222,11 +232,18 @@ fn in_container(
     {
         let cache = request.environment.cache_dir().ok_or(EnclosureError::NoCache)?;
         let help = network_help(request.environment)?;
+        let user = match request.settings.engine.user {
+            RunAs::Caller => None,
+            RunAs::Image => {
+                Some(user_of_image(request, context, flags, &moby, image.as_ref().filter(|_| fresh))?)
+            }
+        };
         let layered = LayerRequest {
             layer: wanted,
             project: &request.settings.project.name,
             experiment: &request.experiment.name,
             base: &tag,
+            user: user.as_deref().filter(|user| !user.is_empty()),
             context: cache.join("empty"),
             network: flags.network.as_deref().or(request.settings.images.build_network.as_deref()),
             help: &help,
@@ -267,6 +284,28 @@ fn in_container(
         notes,
         moby: Some(moby),
     })
+}
+
+/// Whose processes are those of the experiment's image: as it says itself where it is there, else as its
+/// Dockerfile says, else as the base image does. Empty for root.
+fn user_of_image(
+    request: &Request<'_>,
+    context: &BuildContext,
+    flags: &BuildFlags,
+    moby: &Moby,
+    image: Option<&selection::Found>,
+) -> Result<String, EnclosureError> {
+    if let Some(image) = image {
+        return Ok(image.user.clone());
+    }
+    let empty = NetworkHelp::default();
+    let build = build_request(request, context, flags, &empty);
+    let base = match build.user() {
+        User::Named(user) => return Ok(user),
+        User::OfBase(base) => moby.image(&base)?,
+        User::Unknown => None,
+    };
+    base.map(|base| base.user).ok_or(EnclosureError::ImageUser)
 }
 
 fn step(why: String, engine: ContainerEngine, build: ImageBuild) -> Step {
@@ -333,19 +372,18 @@ pub fn image_plan(request: &Request<'_>) -> Result<(Moby, BuildPlan, String), En
     }
 }
 
+/// The requirements file that counts, with the digest of its text.
 fn requirements_of(context: &BuildContext) -> Option<(&str, &str)> {
-    let of = |name: &str| {
-        context
-            .requirements
-            .iter()
-            .find(|(path, _)| path == name)
-            .map(|(path, text)| (path.as_str(), text.as_str()))
-    };
-    of("requirements.lock").or_else(|| of("requirements.txt"))
+    ["requirements.lock", "requirements.txt"].into_iter().find_map(|name| {
+        context.entries.iter().find(|entry| entry.path == name).and_then(|entry| match &entry.kind {
+            EntryKind::File { executable: _, size: _, digest } => Some((name, digest.as_str())),
+            EntryKind::Link { .. } | EntryKind::Folder => None,
+        })
+    })
 }
 
 fn lock_digest(context: &BuildContext) -> Option<String> {
-    requirements_of(context).map(|(_, text)| blake3::hash(text.as_bytes()).to_hex().to_string())
+    requirements_of(context).map(|(_, digest)| digest.to_owned())
 }
 
 fn on_host(
@@ -355,24 +393,28 @@ fn on_host(
 ) -> Result<Enclosed, EnclosureError> {
     let cache = request.environment.cache_dir().ok_or(EnclosureError::NoCache)?;
     let uv = python::uv(request.environment);
-    let python = python_for(request, context, uv.as_deref())?;
-    let file: Option<(PathBuf, &str)> =
-        requirements_of(context).map(|(name, text)| (context.directory.join(name), text));
+    let found = python_for(request, context, uv.as_deref())?;
+    let installer = python::installer(request.environment)?;
+    let files = match requirements_of(context) {
+        Some((name, _)) => requirements::read(&context.directory, name)?,
+        None => Vec::new(),
+    };
     let platform = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH);
     let facts = venv::Facts {
-        file: file.as_ref().map(|(path, text)| (path.as_path(), *text)),
-        python: &python.path,
-        python_version: &python.version,
-        uv: uv.as_deref(),
+        folder: &context.directory,
+        files: &files,
+        python: &found.python.path,
+        python_version: &found.python.version,
+        fetch: uv.as_deref().filter(|_| found.to_be_fetched),
+        uv: installer.as_deref(),
         platform: &platform,
         cache: &cache,
     };
-    let more: &[&str] = match request.layer {
-        None => &[],
-        Some(Layer::Pytest) => &venv::PYTEST,
-        Some(Layer::Notebook) => &venv::JUPYTERLAB,
-    };
-    let (path, make) = venv::plan(&facts, more)?;
+    let more = request.layer.map(|layer| match layer {
+        Layer::Pytest => PYTEST,
+        Layer::Notebook => JUPYTERLAB,
+    });
+    let (path, prepare) = venv::plan(&facts, more)?;
     let engine = &engine::host::Host;
     let first_line = if reason == "asked for" {
         "engine: host (asked for): a virtual environment of this machine, no container".to_owned()
@@ -388,10 +430,10 @@ fn on_host(
     Ok(Enclosed {
         engine,
         moby: None,
-        version: format!("Python {}", python.version),
+        version: format!("Python {}", found.python.version),
         reason,
         enclosure: Enclosure::Venv(path),
-        prepare: vec![make],
+        prepare,
         image: None,
         image_id: None,
         lock: lock_digest(context),
@@ -400,21 +442,34 @@ fn on_host(
     })
 }
 
-/// A Python of the Dockerfile's minor version: found, or fetched by uv.
+struct FoundPython {
+    python: Python,
+    /// uv knows where it will be.
+    to_be_fetched: bool,
+}
+
+/// A Python of the Dockerfile's minor version: one that is there, or that uv can fetch.
 fn python_for(
     request: &Request<'_>,
     context: &BuildContext,
     uv: Option<&Path>,
-) -> Result<Python, EnclosureError> {
+) -> Result<FoundPython, EnclosureError> {
+    let there = |python| FoundPython { python, to_be_fetched: false };
     let wanted = python_version(&context.text).or_else(|| request.settings.env.python.clone());
     let Some(wanted) = wanted else {
-        return python::in_use(request.environment).ok_or(EnclosureError::NoPython);
+        return python::in_use(request.environment).map(there).ok_or(EnclosureError::NoPython);
+    };
+    let offered = || {
+        let python = uv.and_then(|uv| python::offered_by_uv(uv, &wanted))?;
+        Some(FoundPython { python, to_be_fetched: true })
     };
     python::of_version(&wanted, request.environment)
         .or_else(|| uv.and_then(|uv| python::by_uv(uv, &wanted)))
+        .map(there)
+        .or_else(offered)
         .ok_or_else(|| EnclosureError::Python {
-            wanted,
             found: python::in_use(request.environment).map(|python| python.version),
+            wanted: wanted.clone(),
         })
 }
 

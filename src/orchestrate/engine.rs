@@ -64,6 +64,7 @@ fn require(engine: &dyn Engine, run: &Run) -> Result<(), EncloseError> {
         (flags.network.is_some(), Capability::Networks, "--network"),
         (!flags.add_host.is_empty(), Capability::Networks, "--add-host"),
         (flags.ipc.is_some(), Capability::Limits, "--ipc"),
+        (flags.shm_size.is_some(), Capability::Limits, "--shm-size"),
         (flags.memory.is_some(), Capability::Limits, "--memory"),
         (flags.nano_cpus.is_some(), Capability::Limits, "--cpus"),
         (!flags.ulimits.is_empty(), Capability::Limits, "--ulimit"),

@@ -10,6 +10,7 @@ pub mod job;
 pub mod links;
 pub mod network;
 pub mod parallel;
+pub mod requirements;
 pub mod settings;
 pub mod templates;
 pub mod tree;

@@ -11,6 +11,7 @@ pub mod init;
 pub mod job;
 pub mod layer;
 pub mod new_exp;
+pub mod pins;
 pub mod run;
 pub mod stop;
 pub mod venv;

@@ -8,6 +8,8 @@ pub enum Capability {
     Images,
     /// Mounts can be read-only.
     ReadOnlyMounts,
+    /// Mounts anywhere inside, and one over another.
+    Mounts,
     /// Publishes ports, joins networks, adds hosts.
     Networks,
     /// Limits on memory, processors, `/dev/shm` and those of setrlimit(2).
@@ -25,6 +27,7 @@ impl fmt::Display for Capability {
         f.write_str(match self {
             Self::Images => "images",
             Self::ReadOnlyMounts => "read-only mounts",
+            Self::Mounts => "mounts outside of `/mnt` or over one another",
             Self::Networks => "ports and networks",
             Self::Limits => "limits",
             Self::Devices => "devices and capabilities",

@@ -99,6 +99,17 @@ pub enum Base {
     Unknown(String),
 }
 
+/// Whose processes are those of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum User {
+    /// As `USER` says; empty for root.
+    Named(String),
+    /// That of this image.
+    OfBase(String),
+    /// Known once the image is made.
+    Unknown,
+}
+
 /// An image that the build needs from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct External {
@@ -207,6 +218,26 @@ impl Dockerfile {
             }
         }
         None
+    }
+
+    /// The user of the image that comes out: of its last `USER`, through earlier stages.
+    pub fn user(&self) -> User {
+        let Some(mut stage) = self.stages.len().checked_sub(1) else { return User::Unknown };
+        loop {
+            let of_stage = |it: &&Instruction| it.stage == Some(stage) && it.keyword == "USER";
+            if let Some(said) = self.instructions.iter().rfind(of_stage) {
+                let text = said.text.trim_matches(['"', '\'']);
+                let whole = !text.is_empty() && !text.contains(['$', self.escape]);
+                return if whole { User::Named(text.to_owned()) } else { User::Unknown };
+            }
+            match &self.stages[stage].base {
+                // Always an earlier one.
+                Base::Stage(index) => stage = *index,
+                Base::Scratch => return User::Named(String::new()),
+                Base::Image(image) => return User::OfBase(image.clone()),
+                Base::Unknown(_) => return User::Unknown,
+            }
+        }
     }
 
     /// The base image of the stage, followed through earlier stages.

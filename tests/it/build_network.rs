@@ -393,6 +393,7 @@ fn the_pytest_layer_changes_nothing_of_the_experiment_s_own() {
         project: "scaf-test-network",
         experiment: &experiment.name,
         base: &base.0,
+        user: None,
         context: empty.path().to_owned(),
         network: None,
         help: &help,

@@ -18,6 +18,7 @@ mod dry_run_commands;
 mod eject;
 mod engine_build;
 mod engine_faults;
+mod engine_host;
 mod engine_podman;
 mod engine_run;
 mod engine_support;

@@ -136,6 +136,43 @@ fn the_users_of_the_image_stay_when_they_are_wanted() {
     let settings = test.read("scaf.toml") + "\n[experiment.\"mine\".engine]\nuser = \"image\"\n";
     fs::write(test.path("scaf.toml"), settings).unwrap();
     assert_eq!(ok(&test, &["local", "--engine", "docker"]), "4321\n");
+    // A layer is root's work, and what runs in it is not.
+    for command in ["test", "jupyter"] {
+        let plan = ok(&test, &[command, "--engine", "docker", "--dry-run"]);
+        let layer = plan.split_once("USER root\n").unwrap_or_else(|| panic!("{plan}")).1;
+        assert!(layer.contains("\nUSER 4321:4321\n"), "{plan}");
+    }
+    // Also where the image is yet to be made: it is what the Dockerfile says, else what its base says.
+    for (more, wanted) in [("USER 4321:4321\nRUN true\nUSER other\n", Some("other")), ("RUN true\n", None)] {
+        fs::write(test.path("src/mine/environment/Dockerfile"), format!("FROM {}\n{more}", python_image()))
+            .unwrap();
+        let plan = ok(&test, &["test", "--engine", "docker", "--dry-run"]);
+        let layer = plan.rsplit_once("USER root\n").unwrap_or_else(|| panic!("{plan}")).1;
+        let user = layer.lines().find_map(|line| line.strip_prefix("USER "));
+        assert_eq!(user, wanted, "{plan}");
+    }
+    let unknown = format!("ARG WHO=4321\nFROM {}\nARG WHO\nUSER $WHO\n", python_image());
+    fs::write(test.path("src/mine/environment/Dockerfile"), unknown).unwrap();
+    let told = as_user(&test, &["test", "--engine", "docker", "--dry-run"], true);
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.contains("the image's user cannot be known") && told.contains("scaf build-exp"), "{told}");
+}
+
+#[test]
+fn tests_run_as_the_user_of_the_image() {
+    if !need("docker") || !need("root") || !need("index") {
+        return;
+    }
+    let test = test();
+    ok(&test, &["init", "p"]);
+    ok(&test, &["new-exp", "mine", "--template", "minimal"]);
+    let dockerfile = test.path("src/mine/environment/Dockerfile");
+    fs::write(dockerfile, format!("FROM {}\nUSER 4321:4321\n", python_image())).unwrap();
+    let code = "import os\n\ndef test_who():\n    assert (os.getuid(), os.getgid()) == (4321, 4321)\n";
+    fs::write(test.path("src/mine/test_who.py"), code).unwrap();
+    let settings = test.read("scaf.toml") + "\n[engine]\nuser = \"image\"\n";
+    fs::write(test.path("scaf.toml"), settings).unwrap();
+    assert!(ok(&test, &["test", "--engine", "docker", "--", "test_who.py"]).contains("1 passed"));
 }
 
 #[test]

@@ -30,11 +30,17 @@ pub fn run(context: &Context<'_>, args: EjectArgs) -> Result<u8, Failure> {
         .filter(|name| project.settings.experiments().iter().any(|(own, _)| own == name))
         .map(|name| format!("`{name}`"))
         .collect();
+    let own_data: Vec<(String, String)> = all
+        .iter()
+        .map(|experiment| (experiment.name.to_string(), context.settings(&project, experiment).data.path))
+        .filter(|(_, path)| *path != project.settings.data.path)
+        .collect();
     let plan = eject::plan(&Request {
         root,
         output: &output,
         settings: &project.settings,
         example,
+        own_data: &own_data,
         own_settings: &own,
     });
     if act::act(context, &plan)?.is_some() {

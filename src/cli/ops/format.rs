@@ -9,7 +9,6 @@ use crate::cli::failure::Failure;
 use crate::orchestrate::enclosure::EnclosureError;
 use crate::orchestrate::execute::{self, World};
 use crate::orchestrate::host::python;
-use crate::orchestrate::load::network;
 use crate::orchestrate::planner::format::{self, Facts};
 
 pub fn run(context: &Context<'_>, args: FormatArgs) -> Result<u8, Failure> {
@@ -27,7 +26,12 @@ pub fn run(context: &Context<'_>, args: FormatArgs) -> Result<u8, Failure> {
     let tools = cache.join("tools");
     let there = format::tool(&tools).join("bin/ruff").is_file();
     // Python is only asked for when ruff must be fetched with it.
-    let (python, uv) = if there { (PathBuf::from("python3"), None) } else { maker(context)? };
+    let (python, uv) = if there {
+        (PathBuf::from("python3"), None)
+    } else {
+        let python = python::in_use(&context.environment).ok_or(EnclosureError::NoPython)?;
+        (python.path, python::installer(&context.environment)?)
+    };
     let facts = Facts {
         root: &layout.root,
         code: &layout.code,
@@ -57,16 +61,6 @@ pub fn run(context: &Context<'_>, args: FormatArgs) -> Result<u8, Failure> {
         }))?;
     }
     Ok(ended.status)
-}
-
-/// Who makes the environment: the one of pip and uv that knows the user's package index.
-fn maker(context: &Context<'_>) -> Result<(PathBuf, Option<PathBuf>), Failure> {
-    let python = python::in_use(&context.environment).ok_or(EnclosureError::NoPython)?;
-    let variable =
-        |name: &str| context.environment.given(name).map(|value| value.to_string_lossy().into_owned());
-    let help = network::find(&variable, Path::new("/")).unwrap_or_default();
-    let uv = python::uv(&context.environment).filter(|_| help.uv.is_some() || help.pip.is_none());
-    Ok((python.path, uv))
 }
 
 /// Whether ruff would find settings for any of these files: at or above the root, or with the files.

@@ -146,7 +146,8 @@ impl Handover<'_> {
             return Err(Failure::ours("a job of another type was accepted"));
         };
         let base = self.loaded.path.parent().unwrap_or(&self.experiment.dir).to_owned();
-        let located = load_job::locate(job, &base, &self.project.layout.data_dir());
+        let data = self.project.layout_with(&self.context.settings(self.project, self.experiment)).data_dir();
+        let located = load_job::locate(job, &base, &data);
         // What cannot be is found before an engine is asked.
         planner::job::plan(&planner::job::Request {
             job,

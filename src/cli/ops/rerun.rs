@@ -135,16 +135,7 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
     run::finish(
         context,
         project,
-        Prepared {
-            record,
-            folder,
-            moby,
-            first_line,
-            notes,
-            kill_on_three_interrupts: true,
-            gpus,
-            linked: Vec::new(),
-        },
+        Prepared { record, folder, moby, first_line, notes, kill_on_three_interrupts: true, gpus },
     )
 }
 

@@ -10,6 +10,7 @@ use crate::cli::context::{Context, Project};
 use crate::cli::failure::Failure;
 use crate::cli::ui::quantity;
 use crate::orchestrate::enclosure::{self, Enclosed, EnvironmentSource};
+use crate::orchestrate::engine::EncloseError;
 use crate::orchestrate::engine::moby::run::SignalSource;
 use crate::orchestrate::execute::World;
 use crate::orchestrate::gpus::{self, Chosen, Giver, Wish};
@@ -28,7 +29,7 @@ use crate::spec::mount::Access;
 use crate::spec::record::{self, Outcome, Record};
 use crate::spec::run::{self, Intent, RunFlags};
 use crate::spec::run_flags;
-use crate::spec::settings::{RunAs, Settings};
+use crate::spec::settings::{EngineChoice, RunAs, Settings};
 
 /// What differs between the intents.
 pub struct Wanted {
@@ -67,8 +68,6 @@ pub struct Prepared {
     pub kill_on_three_interrupts: bool,
     /// The GPUs of the run; a reservation lasts as long as this does.
     pub gpus: Chosen,
-    /// Where the bundle's files really lie: what a watcher must look at.
-    pub linked: Vec<PathBuf>,
 }
 
 /// Reads, asks and plans.
@@ -81,7 +80,8 @@ pub fn prepare(
 ) -> Result<Prepared, Failure> {
     let settings = context.settings(project, experiment);
     let mut flags = flags(context, &settings, options, wanted.job.as_ref().map(|parts| &parts.job))?;
-    let layout = &project.layout;
+    let job_shm = job_shm(wanted.job.as_ref().map(|parts| &parts.job))?;
+    let layout = &project.layout_with(&settings);
     let build_words = options.build_xargs.as_deref().map(run_flags::split).transpose()?.unwrap_or_default();
     let cache = context.environment.cache_dir();
 
@@ -166,7 +166,6 @@ pub fn prepare(
         notes.extend(local.notes);
         parameters = parts.job.parameters();
     }
-    let linked = surveyed.as_ref().map(|surveyed| surveyed.links.clone()).unwrap_or_default();
     let digest = surveyed.as_ref().map(|surveyed| surveyed.digest.clone());
     let source = match surveyed {
         Some(surveyed) => Source::Bundle {
@@ -182,6 +181,10 @@ pub fn prepare(
         Some(DataMode::Rw) => Access::ReadWrite,
         None => settings.data.mode,
     };
+    if job_shm.is_some() && !engine.offers().contains(&Capability::Limits) {
+        notes.push("`resources.shm_size` is not kept: `/dev/shm` is this machine's".to_owned());
+    }
+    let fallen_back = engine.name() == "host" && settings.engine.default == EngineChoice::Auto;
     let mut plan = plan(&Request {
         layout,
         experiment,
@@ -196,7 +199,7 @@ pub fn prepare(
         caller: caller.clone(),
         image_user: settings.engine.user == RunAs::Image,
         data,
-        shm_size: Some(settings.engine.shm_size),
+        shm_size: job_shm.or(Some(settings.engine.shm_size)),
         pass: Vec::new(),
         flags,
         mounts,
@@ -204,6 +207,11 @@ pub fn prepare(
         tty,
         stdin,
         labels: labels(project, experiment, &name, wanted.intent),
+    })
+    .map_err(|error| match fallen_back {
+        // Whoever asked for no engine did not know that it would be this one.
+        true => without_container(error, &reason),
+        false => error.into(),
     })?;
     if let Some(Wish { request: asked @ GpuRequest::Free(_), .. }) = &wish
         && gpus.request.is_some()
@@ -239,8 +247,16 @@ pub fn prepare(
         notes,
         kill_on_three_interrupts: wanted.kill_on_three_interrupts,
         gpus,
-        linked,
     })
+}
+
+/// Why the run cannot be, where `auto` had to do with the host engine.
+fn without_container(error: EncloseError, reason: &str) -> Failure {
+    let EncloseError::Lacks { flag, .. } = &error;
+    let hints =
+        vec![format!("leave {flag} out"), "`scaf doctor` says what a container engine needs".to_owned()];
+    let causes = vec![format!("no container engine can run this: {reason}")];
+    Failure { causes, hints, ..Failure::from(error) }
 }
 
 /// Prints the plan, or performs it and says how it went.
@@ -255,8 +271,7 @@ pub fn finish_with(
     prepared: Prepared,
     signals: Option<SignalSource>,
 ) -> Result<u8, Failure> {
-    let Prepared { record, folder, moby, first_line, notes, kill_on_three_interrupts, gpus, linked: _ } =
-        prepared;
+    let Prepared { record, folder, moby, first_line, notes, kill_on_three_interrupts, gpus } = prepared;
     context.ui.say(&first_line);
     for note in notes {
         context.ui.warning(&note);
@@ -352,6 +367,15 @@ pub fn streams(may_have_terminal: bool) -> (bool, bool) {
     (tty, something)
 }
 
+/// Bytes that the job wants for `/dev/shm`.
+fn job_shm(job: Option<&CommandJob>) -> Result<Option<u64>, Failure> {
+    let Some(size) = job.and_then(|job| job.resources.shm_size.as_ref()) else { return Ok(None) };
+    byte_size::parse(size).map(Some).ok_or_else(|| {
+        Failure::user(format!("`resources.shm_size` of the job is no size: `{size}`"))
+            .hint("write a number with b, k, m or g behind it, e.g. `2g`")
+    })
+}
+
 /// The flags of the run: settings, then what was typed.
 fn flags(
     context: &Context<'_>,
@@ -361,12 +385,6 @@ fn flags(
 ) -> Result<RunFlags, Failure> {
     let mut flags = RunFlags { network: settings.engine.network.clone(), ..RunFlags::default() };
     if let Some(job) = job {
-        if let Some(size) = &job.resources.shm_size {
-            flags.shm_size = Some(byte_size::parse(size).ok_or_else(|| {
-                Failure::user(format!("`resources.shm_size` of the job is no size: `{size}`"))
-                    .hint("write a number with b, k, m or g behind it, e.g. `2g`")
-            })?);
-        }
         let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| error.to_string());
         let around = run_flags::Surroundings { directory: &context.directory, read: &read };
         for text in &job.resources.docker_args {

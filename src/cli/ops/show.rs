@@ -3,7 +3,7 @@
 use crate::cli::args::ShowArgs;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
-use crate::orchestrate::{journal, state};
+use crate::orchestrate::{journal, load, state};
 use crate::project::layout::ENVIRONMENT;
 use crate::project::python::requirements;
 
@@ -17,13 +17,15 @@ pub fn run(context: &Context<'_>, args: ShowArgs) -> Result<u8, Failure> {
         return Err(Failure::ours("an experiment has no state"));
     };
     let folder = experiment.dir.join(ENVIRONMENT);
-    let read = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
-    let (file, text) = match (read("requirements.lock"), read("requirements.txt")) {
-        (Some(text), _) => (Some("requirements.lock"), text),
-        (None, Some(text)) => (Some("requirements.txt"), text),
-        (None, None) => (None, String::new()),
+    let file = ["requirements.lock", "requirements.txt"].into_iter().find(|name| folder.join(name).is_file());
+    let read = file.map_or_else(|| Ok(Vec::new()), |name| load::requirements::read(&folder, name));
+    let (files, problem) = match read {
+        Ok(files) => (files, None),
+        Err(error) => (Vec::new(), Some(error.to_string())),
     };
-    let environment = requirements::read(&text);
+    let packages: Vec<&String> =
+        files.iter().filter(|file| !file.constraint).flat_map(|file| &file.read.names).collect();
+    let loose = requirements::loose(&files);
     let last =
         journal::entries(&project.layout)?.into_iter().find(|entry| entry.experiment == state.experiment);
     let outcome = last.as_ref().map(journal::Entry::outcome).transpose()?.flatten();
@@ -32,8 +34,8 @@ pub fn run(context: &Context<'_>, args: ShowArgs) -> Result<u8, Failure> {
             "experiment": state.experiment,
             "path": project.layout.shown(&experiment.dir),
             "image": { "state": state.image, "tag": state.tag, "why": state.why },
-            "environment": { "file": file, "packages": environment.names, "not_pinned":
-                environment.loose.iter().map(|loose| &loose.text).collect::<Vec<_>>() },
+            "environment": { "file": file, "packages": packages, "problem": problem, "not_pinned":
+                loose.iter().map(|(_, loose)| &loose.text).collect::<Vec<_>>() },
             "shared": state.shared,
             "last_run": last.as_ref().map(|entry| serde_json::json!({ "run": entry.name, "outcome": outcome })),
         }))?;
@@ -48,24 +50,19 @@ pub fn run(context: &Context<'_>, args: ShowArgs) -> Result<u8, Failure> {
     if let Some(tag) = &state.tag {
         line("tag", tag);
     }
-    match file {
-        None => line("environment", "no requirements.txt"),
-        Some(file) if environment.loose.is_empty() => {
-            line("environment", &format!("{} packages, all pinned ({file})", environment.names.len()));
+    match (file, &problem) {
+        (None, _) => line("environment", "no requirements.txt"),
+        (Some(_), Some(problem)) => line("environment", problem),
+        (Some(file), None) if loose.is_empty() => {
+            line("environment", &format!("{} packages, all pinned ({file})", packages.len()));
         }
-        Some(file) => {
-            line(
-                "environment",
-                &format!(
-                    "{} packages, {} not pinned ({file})",
-                    environment.names.len(),
-                    environment.loose.len()
-                ),
-            );
-            for loose in &environment.loose {
-                line("", &format!("{file}:{}: {}", loose.line, loose.text));
-            }
+        (Some(file), None) => {
+            let (all, loose) = (packages.len(), loose.len());
+            line("environment", &format!("{all} packages, {loose} not pinned ({file})"));
         }
+    }
+    for (file, loose) in &loose {
+        line("", &format!("{}:{}: {}", file.shown, loose.line, loose.text));
     }
     line("shared", &if state.shared.is_empty() { "nothing".to_owned() } else { state.shared.join(", ") });
     match (&last, &outcome) {

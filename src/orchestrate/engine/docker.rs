@@ -12,9 +12,10 @@ use crate::spec::run::{Enclosure, Run, RunFlags};
 pub struct Docker;
 
 /// What every container engine can do.
-pub(super) const CONTAINER_OFFERS: [Capability; 7] = [
+pub(super) const CONTAINER_OFFERS: [Capability; 8] = [
     Capability::Images,
     Capability::ReadOnlyMounts,
+    Capability::Mounts,
     Capability::Networks,
     Capability::Limits,
     Capability::Devices,

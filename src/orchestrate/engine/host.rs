@@ -1,9 +1,10 @@
 //! The embedded engine: a virtual environment of this machine and a folder that is laid out as `/mnt`
 //! is in a container. For the first run on a machine that has only Python.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::{EncloseError, Engine, require};
+use crate::project::layout::INSIDE;
 use crate::spec::capability::Capability;
 use crate::spec::container::EnvValue;
 use crate::spec::gpu::GpuRequest;
@@ -36,7 +37,7 @@ impl Engine for Host {
     ) -> Result<Vec<Action>, EncloseError> {
         require(self, run)?;
         let Run {
-            experiment: _,
+            experiment,
             intent: _,
             name: _,
             enclosure,
@@ -70,12 +71,29 @@ impl Engine for Host {
             entrypoint: _,
         } = flags;
         let mut actions = Vec::new();
-        for mount in mounts.iter().chain(more_mounts) {
+        let copy = Path::new(root).join(experiment);
+        let mut taken: Vec<PathBuf> = Vec::new();
+        for mount in mounts {
             let link = PathBuf::from(&mount.target);
             // The scratch folder itself, and what lies in it already, need no link.
             if link == mount.source || !link.starts_with(root) {
                 continue;
             }
+            taken.push(link.clone());
+            actions.push(Action::Symlink { link, target: mount.source.clone() });
+        }
+        for mount in more_mounts {
+            let link = inside(&mount.target)
+                .map(|below| Path::new(root).join(below))
+                // What would be made inside a link would be made where it leads to.
+                .filter(|link| !taken.iter().any(|at| at.starts_with(link) || link.starts_with(at)))
+                .filter(|link| !copy.starts_with(link))
+                .ok_or_else(|| EncloseError::Lacks {
+                    engine: self.name(),
+                    capability: Capability::Mounts,
+                    flag: format!("`--volume {}:{}`", mount.source.display(), mount.target),
+                })?;
+            taken.push(link.clone());
             actions.push(Action::Symlink { link, target: mount.source.clone() });
         }
         let mut env = env.clone();
@@ -113,5 +131,33 @@ impl Engine for Host {
             ready,
         });
         Ok(actions)
+    }
+}
+
+/// The part of a path behind `/mnt`, where it is below it.
+fn inside(target: &str) -> Option<PathBuf> {
+    let mut plain = PathBuf::new();
+    for part in Path::new(target).components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => {}
+            other => plain.push(other),
+        }
+    }
+    let below = plain.strip_prefix(INSIDE).ok()?;
+    (below != Path::new("")).then(|| below.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_below_the_root() {
+        assert_eq!(inside("/mnt/big/"), Some("big".into()));
+        assert_eq!(inside("/mnt/./a/../b/c"), Some("b/c".into()));
+        for other in ["/mnt", "/mnt/", "/datasets", "/mnt/../etc", "/mnto/x"] {
+            assert_eq!(inside(other), None, "{other}");
+        }
     }
 }

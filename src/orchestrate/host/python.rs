@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::orchestrate::load::network::{self, NetworkError};
 use crate::spec::env_vars::{self, Environment};
 
 /// An interpreter that answered.
@@ -50,22 +51,43 @@ pub fn uv(environment: &Environment) -> Option<PathBuf> {
     find("uv", environment)
 }
 
-/// The path that uv knows for this version, or fetches.
+/// Who fills an environment: uv, where it is there and knows the user's package index. It reads nothing of
+/// pip's settings; where those alone name an index, uv would ask the public one for private packages.
+pub fn installer(environment: &Environment) -> Result<Option<PathBuf>, NetworkError> {
+    let Some(uv) = uv(environment) else { return Ok(None) };
+    let variable = |name: &str| environment.given(name).map(|value| value.to_string_lossy().into_owned());
+    let set = network::indexes(&variable, Path::new("/"))?;
+    Ok((set.uv.is_some() || set.pip.is_none()).then_some(uv))
+}
+
+/// The one that uv has for this version. Nothing is fetched.
 pub fn by_uv(uv: &Path, minor: &str) -> Option<Python> {
-    for arguments in
-        [["python", "find", minor].as_slice(), &["python", "install", minor], &["python", "find", minor]]
-    {
-        let output =
-            Command::new(uv).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-        if output.status.success()
-            && arguments[1] == "find"
-            && let Some(python) = ask(Path::new(String::from_utf8_lossy(&output.stdout).trim()))
-            && python.minor() == minor
-        {
-            return Some(python);
-        }
-    }
-    None
+    let path = asked(uv, &["python", "find", minor])?;
+    ask(Path::new(path.trim())).filter(|python| python.minor() == minor)
+}
+
+/// The one that `uv python install` would fetch for this version, and where it would then be. uv knows
+/// that without the network.
+pub fn offered_by_uv(uv: &Path, minor: &str) -> Option<Python> {
+    let list = asked(uv, &["python", "list", "--only-downloads", minor])?;
+    let (key, version) = list.lines().find_map(|line| offer(line, minor))?;
+    let folder = asked(uv, &["python", "dir"])?;
+    let path = Path::new(folder.trim()).join(key).join(format!("bin/python{minor}"));
+    Some(Python { path, version: version.to_owned() })
+}
+
+/// Key and version in a line `cpython-3.11.7-linux-x86_64-gnu    <download available>` (uv 0.4 to 0.13).
+fn offer<'a>(line: &'a str, minor: &str) -> Option<(&'a str, &'a str)> {
+    let key = line.split_whitespace().next()?;
+    let version = key.strip_prefix("cpython-")?.split('-').next()?;
+    let patch = version.strip_prefix(minor)?.strip_prefix('.')?;
+    // Not `3.14.0rc1`, and not `3.14.0+freethreaded`.
+    patch.chars().all(|c| c.is_ascii_digit()).then_some((key, version))
+}
+
+fn asked(uv: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(uv).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn find(name: &str, environment: &Environment) -> Option<PathBuf> {
@@ -97,4 +119,24 @@ fn ask(path: &Path) -> Option<Python> {
     let version = lines.next()?.to_owned();
     let path = PathBuf::from(lines.next()?);
     Some(Python { path, version })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_uv_offers() {
+        let line = "cpython-3.11.18-linux-x86_64-gnu    <download available>";
+        assert_eq!(offer(line, "3.11"), Some(("cpython-3.11.18-linux-x86_64-gnu", "3.11.18")));
+        assert_eq!(offer(line, "3.1"), None);
+        for other in [
+            "cpython-3.11.0rc1-linux-x86_64-gnu <download available>",
+            "cpython-3.11.1+freethreaded-linux-x86_64-gnu <download available>",
+            "pypy-3.11.13-linux-x86_64-gnu <download available>",
+            "",
+        ] {
+            assert_eq!(offer(other, "3.11"), None, "{other}");
+        }
+    }
 }

@@ -54,17 +54,25 @@ const SYSTEM_BUNDLES: [&str; 3] = [
 
 /// Looks at the environment and the disk. `system` is `/`.
 pub fn find(variable: &dyn Fn(&str) -> Option<String>, system: &Path) -> Result<NetworkHelp, NetworkError> {
-    let mut search = Search {
-        variable: &|name| variable(name).filter(|value| !value.is_empty()),
-        system,
-        help: NetworkHelp::default(),
-        hosts: Vec::new(),
-    };
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let mut search = Search::new(&variable, system);
     let cert = search.pip()?;
     search.uv()?;
     search.netrc()?;
     search.proxies();
     search.certificates(cert)?;
+    Ok(search.help)
+}
+
+/// What pip and uv are set to, and no more: which of them knows the user's package index.
+pub fn indexes(
+    variable: &dyn Fn(&str) -> Option<String>,
+    system: &Path,
+) -> Result<NetworkHelp, NetworkError> {
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let mut search = Search::new(&variable, system);
+    search.pip()?;
+    search.uv()?;
     Ok(search.help)
 }
 
@@ -76,7 +84,11 @@ struct Search<'a> {
     hosts: Vec<String>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(variable: &'a dyn Fn(&str) -> Option<String>, system: &'a Path) -> Self {
+        Self { variable, system, help: NetworkHelp::default(), hosts: Vec::new() }
+    }
+
     fn home(&self, path: &str) -> Option<PathBuf> {
         (self.variable)("HOME").map(|home| Path::new(&home).join(path))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::project::name::ExperimentName;
 use crate::spec::build_context::BuildContext;
-use crate::spec::dockerfile::{Base, BuildHelp, Dockerfile, rewrite};
+use crate::spec::dockerfile::{Base, BuildHelp, Dockerfile, User, rewrite};
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::image::{ArgValue, Builder, ImageBuild, PlainText};
 use crate::spec::image_tag::{self, Inputs, Reason};
@@ -185,6 +185,15 @@ impl BuildRequest<'_> {
     pub fn bases(&self) -> Vec<String> {
         let file = Dockerfile::read(&self.context.text, &image_tag::plain(&self.flags.args));
         file.externals().into_iter().map(|one| self.through_mirror(one.image)).collect()
+    }
+
+    /// Whose processes will be those of the image; a base under the name that the engine will be asked for.
+    pub fn user(&self) -> User {
+        let file = Dockerfile::read(&self.context.text, &image_tag::plain(&self.flags.args));
+        match file.user() {
+            User::OfBase(image) => User::OfBase(self.through_mirror(image)),
+            user @ (User::Named(_) | User::Unknown) => user,
+        }
     }
 
     fn through_mirror(&self, image: String) -> String {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::layer::{JUPYTERLAB_PLAIN, PYTEST_PLAIN};
+use super::pins::{JUPYTERLAB, PYTEST};
 use crate::spec::gpu::GpuRequest;
 use crate::spec::mount::Access;
 use crate::spec::plan::{Action, IfThere, Plan};
@@ -22,7 +22,9 @@ pub struct Request<'a> {
     pub settings: &'a Settings,
     /// The first experiment, for the examples.
     pub example: &'a str,
-    /// The settings of single experiments, which a Makefile for all does not know.
+    /// Experiments whose data is elsewhere than the project's, with the path.
+    pub own_data: &'a [(String, String)],
+    /// Experiments with settings of their own, which a Makefile for all does not know.
     pub own_settings: &'a [String],
 }
 
@@ -42,8 +44,18 @@ pub fn plan(request: &Request<'_>) -> Plan {
 fn makefile(request: &Request<'_>) -> String {
     let Request { root, output, settings, example, .. } = request;
     let root = if root == output { "$(CURDIR)".to_owned() } else { literal(&root.to_string_lossy()) };
-    let data = settings.data.path.as_str();
-    let data = if data.starts_with('/') { literal(data) } else { format!("$(ROOT)/{}", literal(data)) };
+    let folder = |path: &str| match path.starts_with('/') {
+        true => literal(path),
+        false => format!("$(ROOT)/{}", literal(path)),
+    };
+    let mut data = format!("DATA := {}", folder(&settings.data.path));
+    if !request.own_data.is_empty() {
+        data = format!("DATA_ := {}\n", folder(&settings.data.path));
+        for (experiment, path) in request.own_data {
+            data.push_str(&format!("DATA_{experiment} := {}\n", folder(path)));
+        }
+        data.push_str("DATA = $(DATA_$(if $(DATA_$(exp)),$(exp)))");
+    }
     let mut more = Vec::new();
     match &settings.engine.gpus {
         // What is wanted where there are any cannot be said to docker.
@@ -87,8 +99,8 @@ fn makefile(request: &Request<'_>) -> String {
         ("@MORE@", literal(&more.join(" "))),
         ("@USER@", user.to_owned()),
         ("@JOB@", literal(&job.join(" "))),
-        ("@PYTEST@", PYTEST_PLAIN.to_owned()),
-        ("@JUPYTERLAB@", JUPYTERLAB_PLAIN.to_owned()),
+        ("@PYTEST@", PYTEST.plain()),
+        ("@JUPYTERLAB@", JUPYTERLAB.plain()),
         ("@EXAMPLE@", (*example).to_owned()),
     ];
     filled(MAKEFILE, &values)
@@ -99,7 +111,7 @@ fn page(request: &Request<'_>) -> String {
         String::new()
     } else {
         format!(
-            "\nThese experiments have settings of their own in scaf.toml, which the Makefile does not know: {}.\n",
+            "\nThese experiments have settings of their own in scaf.toml, of which the Makefile knows `data.path` alone: {}.\n",
             request.own_settings.join(", ")
         )
     };

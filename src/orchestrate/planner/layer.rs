@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::build::{BuildPlanError, help_for, labels, plain_text};
+use super::pins::{IPYKERNEL, JUPYTERLAB, PYTEST};
 use crate::project::name::ExperimentName;
 use crate::spec::build_context::BuildContext;
 use crate::spec::dockerfile::{BuildHelp, rewrite};
@@ -38,24 +39,13 @@ impl Layer {
     /// What comes after `FROM`.
     fn text(self) -> String {
         let (packages, more) = match self {
-            Self::Notebook => (KERNEL, NOTEBOOK),
-            Self::Pytest => (PYTEST, ""),
+            Self::Notebook => (IPYKERNEL, NOTEBOOK.replace("SERVER", &JUPYTERLAB.words())),
+            Self::Pytest => (PYTEST, String::new()),
         };
-        let name = self.name();
-        format!("USER root\nRUN {}{more}\n", ADD.replace("LAYER", name).replace("PACKAGES", packages))
+        let add = ADD.replace("LAYER", self.name()).replace("PACKAGES", &packages.words());
+        format!("USER root\nRUN {add}{more}\n")
     }
 }
-
-/// For every Python that the templates allow; a newer pin makes a new layer.
-const PYTEST: &str = "'pytest==9.2.0; python_version >= \"3.10\"' 'pytest==8.4.2; python_version < \"3.10\"'";
-const KERNEL: &str =
-    "'ipykernel==7.3.0; python_version >= \"3.10\"' 'ipykernel==6.31.0; python_version < \"3.10\"'";
-const SERVER: &str =
-    "'jupyterlab==4.6.6; python_version >= \"3.10\"' 'jupyterlab==4.5.11; python_version < \"3.10\"'";
-
-/// The same pins for who makes the layers without scaf.
-pub const PYTEST_PLAIN: &str = "pytest==9.2.0";
-pub const JUPYTERLAB_PLAIN: &str = "jupyterlab==4.6.6";
 
 /// One command, so that nothing of the way there stays in the layer. pip comes from a virtual
 /// environment, since the image's Python may be without one, and old; the versions that are
@@ -83,6 +73,8 @@ pub struct LayerRequest<'a> {
     pub experiment: &'a ExperimentName,
     /// The tag of the experiment's image.
     pub base: &'a str,
+    /// The user of the experiment's image, where the run is to be theirs: the layer itself is root's work.
+    pub user: Option<&'a str>,
     /// An empty folder of scaf's; it is made if it is not there.
     pub context: PathBuf,
     pub network: Option<&'a str>,
@@ -100,7 +92,8 @@ pub struct LayerPlan {
 
 impl LayerRequest<'_> {
     fn text(&self) -> String {
-        format!("FROM {}\n{}", self.base, self.layer.text().replace("SERVER", SERVER))
+        let back = self.user.map(|user| format!("USER {user}\n")).unwrap_or_default();
+        format!("FROM {}\n{}{back}", self.base, self.layer.text())
     }
 
     pub fn tag(&self) -> String {
@@ -117,7 +110,7 @@ pub fn needs_pytest(context: &BuildContext) -> bool {
 }
 
 pub fn plan_layer(request: &LayerRequest<'_>) -> Result<LayerPlan, BuildPlanError> {
-    let LayerRequest { layer, project, experiment, base, context, network, help, builder } = request;
+    let LayerRequest { layer, project, experiment, base, user: _, context, network, help, builder } = request;
     let text = request.text();
     let tag = request.tag();
     let mut notes = Vec::new();

@@ -228,7 +228,8 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, EncloseError> {
         intent: *intent,
         name: container_name(experiment, name),
         enclosure: request.enclosure.clone(),
-        argv: argv(program, experiment, &root, container, request.caller.uid == 0),
+        // Whom the image names is not known here, and may be root.
+        argv: argv(program, experiment, &root, container, request.image_user || request.caller.uid == 0),
         workdir: workdir(*intent, experiment, &root),
         root,
         env,

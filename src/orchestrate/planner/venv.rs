@@ -1,25 +1,26 @@
 //! The host engine's enclosure: a virtual environment named by the digest of what goes into it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::project::python::requirements;
+use super::pins::Pin;
+use crate::project::python::requirements::{self, File};
+use crate::spec::container::EnvValue;
 use crate::spec::hint::Explain;
 use crate::spec::plan::{Action, Step, When};
 
-/// pytest where the environment has none: the versions of the image's layer.
-pub const PYTEST: [&str; 2] =
-    ["pytest==9.2.0; python_version >= '3.10'", "pytest==8.4.2; python_version < '3.10'"];
-/// The notebook's parts, likewise.
-pub const JUPYTERLAB: [&str; 2] =
-    ["jupyterlab==4.6.6; python_version >= '3.10'", "jupyterlab==4.5.11; python_version < '3.10'"];
-
 /// What was found.
 pub struct Facts<'a> {
-    /// The requirements file that counts: the lock when there is one.
-    pub file: Option<(&'a Path, &'a str)>,
+    /// Where the experiment's requirements lie.
+    pub folder: &'a Path,
+    /// The requirements file that counts (the lock when there is one), and those that it names.
+    pub files: &'a [File],
     pub python: &'a Path,
     /// `3.11.7`.
     pub python_version: &'a str,
+    /// The uv that fetches this Python, where it is not there yet.
+    pub fetch: Option<&'a Path>,
+    /// The uv that makes the environment; else Python's own tools do.
     pub uv: Option<&'a Path>,
     /// `linux-x86_64`.
     pub platform: &'a str,
@@ -36,6 +37,10 @@ pub enum VenvPlanError {
         "{file}:{line}: `{text}` is not pinned, so the host engine would make another environment each time"
     )]
     Loose { file: String, line: usize, text: String },
+    #[error(
+        "{file}:{line}: `{text}` is a path of this machine, and what lies there has no version by which the host engine could tell environments apart"
+    )]
+    Local { file: String, line: usize, text: String },
 }
 
 impl Explain for VenvPlanError {
@@ -47,43 +52,150 @@ impl Explain for VenvPlanError {
             Self::Loose { .. } => {
                 "write it as `name==version`, or run in the image: `--engine docker`".to_owned()
             }
+            Self::Local { .. } => {
+                "publish it and write `name==version`, or run in the image: `--engine docker`".to_owned()
+            }
         }]
     }
 }
 
-/// The folder and the step that makes it; `more` are packages beside the experiment's own.
-pub fn plan(facts: &Facts<'_>, more: &[&str]) -> Result<(PathBuf, Step), VenvPlanError> {
-    let Some((file, text)) = facts.file else { return Err(VenvPlanError::NoRequirements) };
-    let read = requirements::read(text);
-    if let Some(loose) = read.loose.first() {
+/// The folder and the steps that make it; `more` are packages beside the experiment's own.
+pub fn plan(facts: &Facts<'_>, more: Option<Pin>) -> Result<(PathBuf, Vec<Step>), VenvPlanError> {
+    let Facts { folder, files, python, python_version, fetch, uv, platform, cache } = facts;
+    let Some(first) = files.first() else { return Err(VenvPlanError::NoRequirements) };
+    let local = files.iter().flat_map(|file| file.read.local.iter().map(move |local| (file, local)));
+    if let Some((file, local)) = local.into_iter().next() {
+        return Err(VenvPlanError::Local {
+            file: file.shown.clone(),
+            line: local.line,
+            text: local.text.clone(),
+        });
+    }
+    if let Some((file, loose)) = requirements::loose(files).into_iter().next() {
         return Err(VenvPlanError::Loose {
-            file: file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
+            file: file.shown.clone(),
             line: loose.line,
             text: loose.text.clone(),
         });
     }
-    let more: Vec<String> = more
-        .iter()
-        .filter(|wanted| {
-            let name = wanted.split("==").next().unwrap_or(wanted);
-            !read.names.iter().any(|have| have == name)
-        })
-        .map(|wanted| (*wanted).to_owned())
-        .collect();
+    let names = |constraint: bool, name: &str| {
+        let files = files.iter().filter(|file| file.constraint == constraint);
+        files.flat_map(|file| &file.read.names).any(|have| have == name)
+    };
+    let more: Vec<String> = match more {
+        Some(pin) if names(false, pin.name) => Vec::new(),
+        // Another version than the one that the experiment wants could not be installed.
+        Some(pin) if names(true, pin.name) => vec![pin.name.to_owned()],
+        Some(pin) => pin.requirements().to_vec(),
+        None => Vec::new(),
+    };
     let mut hasher = blake3::Hasher::new();
-    for part in [text, facts.python_version, facts.platform, &more.join(" ")] {
+    let texts = files.iter().map(|file| file.text.as_str());
+    for part in texts.chain([*python_version, *platform, &more.join(" ")]) {
         hasher.update(part.as_bytes());
         hasher.update(b"\0");
     }
     let digest = hasher.finalize().to_hex().to_string();
-    let path = facts.cache.join("venvs").join(&digest[..24]);
-    let requirements = if read.names.is_empty() { Vec::new() } else { vec![file.to_owned()] };
-    let action = Action::MakeVenv {
-        path: path.clone(),
-        python: facts.python.to_owned(),
-        requirements,
-        more,
-        uv: facts.uv.map(Path::to_owned),
-    };
-    Ok((path, Step { why: "make the virtual environment".to_owned(), when: When::InTurn, action }))
+    let path = cache.join("venvs").join(&digest[..24]);
+    let mut steps = Vec::new();
+    if let Some(uv) = fetch {
+        steps.push(Step {
+            why: format!("fetch Python {python_version}"),
+            when: When::InTurn,
+            action: Action::Command {
+                argv: vec![
+                    uv.to_string_lossy().into_owned(),
+                    "python".to_owned(),
+                    "install".to_owned(),
+                    (*python_version).to_owned(),
+                ],
+                cwd: None,
+                // It is for this environment alone; uv (0.8) would put it on the user's PATH.
+                env: BTreeMap::from([("UV_PYTHON_INSTALL_BIN".to_owned(), EnvValue::Plain("0".to_owned()))]),
+            },
+        });
+    }
+    let requirements = if first.read.says { vec![folder.join(&first.shown)] } else { Vec::new() };
+    steps.push(Step {
+        why: "make the virtual environment".to_owned(),
+        when: When::InTurn,
+        action: Action::MakeVenv {
+            path: path.clone(),
+            python: python.to_path_buf(),
+            requirements,
+            more,
+            uv: uv.map(Path::to_owned),
+        },
+    });
+    Ok((path, steps))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pins::PYTEST;
+    use super::*;
+
+    fn files(texts: &[(&str, &str)]) -> Vec<File> {
+        texts
+            .iter()
+            .map(|(shown, text)| File {
+                shown: (*shown).to_owned(),
+                text: (*text).to_owned(),
+                constraint: shown.starts_with("pins"),
+                read: requirements::read(text),
+            })
+            .collect()
+    }
+
+    fn of(texts: &[(&str, &str)], more: Option<Pin>) -> Result<(PathBuf, Vec<Step>), VenvPlanError> {
+        plan(
+            &Facts {
+                folder: Path::new("/p/environment"),
+                files: &files(texts),
+                python: Path::new("/usr/bin/python3"),
+                python_version: "3.11.7",
+                fetch: None,
+                uv: None,
+                platform: "linux-x86_64",
+                cache: Path::new("/c"),
+            },
+            more,
+        )
+    }
+
+    fn made(steps: &[Step]) -> (&[PathBuf], &[String]) {
+        match &steps.last().unwrap().action {
+            Action::MakeVenv { requirements, more, .. } => (requirements, more),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_file_that_only_names_another_is_installed_and_both_make_the_name() {
+        let texts = |base| [("requirements.txt", "-r base.txt\n"), ("base.txt", base)];
+        let (path, steps) = of(&texts("x==1\n"), None).unwrap();
+        assert_eq!(made(&steps).0, [PathBuf::from("/p/environment/requirements.txt")]);
+        assert_ne!(path, of(&texts("x==2\n"), None).unwrap().0);
+        let empty = of(&[("requirements.txt", "# nothing yet\n")], None).unwrap().1;
+        assert!(made(&empty).0.is_empty());
+    }
+
+    #[test]
+    fn what_is_not_pinned_in_any_of_them_is_refused() {
+        let loose = of(&[("requirements.txt", "-r base.txt\n"), ("base.txt", "\nx\n")], None).unwrap_err();
+        assert!(loose.to_string().starts_with("base.txt:2: `x` is not pinned"), "{loose}");
+        assert!(of(&[("requirements.txt", "-c pins.txt\nx\n"), ("pins.txt", "x==1\n")], None).is_ok());
+        let local = of(&[("requirements.txt", "-r base.txt\n"), ("base.txt", "-e .\n")], None).unwrap_err();
+        assert!(local.to_string().starts_with("base.txt:1: `-e .` is a path of this machine"), "{local}");
+    }
+
+    #[test]
+    fn a_package_that_the_experiment_has_is_its_own() {
+        let own = [("requirements.txt", "-r base.txt\n"), ("base.txt", "pytest==8.0.0\n")];
+        assert!(made(&of(&own, Some(PYTEST)).unwrap().1).1.is_empty());
+        let pinned = [("requirements.txt", "-c pins.txt\n"), ("pins.txt", "pytest==8.0.0\n")];
+        assert_eq!(made(&of(&pinned, Some(PYTEST)).unwrap().1).1, ["pytest"]);
+        let steps = of(&[("requirements.txt", "")], Some(PYTEST)).unwrap().1;
+        assert_eq!(made(&steps).1, PYTEST.requirements());
+    }
 }

@@ -343,3 +343,17 @@ fn no_text_makes_it_panic_and_offsets_stay_inside() {
         }
     }
 }
+
+#[test]
+fn the_user_of_the_image() {
+    let user = |text: &str| read(text).user();
+    let named = |name: &str| User::Named(name.to_owned());
+    let base = User::OfBase("jupyter/base-notebook".to_owned());
+    assert_eq!(user("FROM jupyter/base-notebook\nRUN x\n"), base);
+    assert_eq!(user("FROM a\nUSER root\nRUN x\nuser 1000:100\n"), named("1000:100"));
+    assert_eq!(user("FROM a AS one\nUSER one\nFROM b\nUSER two\nFROM one\nRUN x\n"), named("one"));
+    assert_eq!(user("FROM a AS one\nUSER one\nFROM jupyter/base-notebook\n"), base);
+    assert_eq!(user("FROM scratch\n"), named(""));
+    assert_eq!(user("FROM a\nARG WHO=me\nUSER ${WHO}\n"), User::Unknown);
+    assert_eq!(user("RUN x\n"), User::Unknown);
+}

@@ -253,6 +253,7 @@ fn layers_on_top() {
         project: "demo",
         experiment: &case.experiment,
         base: "scaf/demo/digits:0123456789abcdef",
+        user: None,
         context: "/home/me/.cache/scaf/empty".into(),
         network: None,
         help: &help,
@@ -266,6 +267,8 @@ fn layers_on_top() {
     insta::assert_snapshot!(notebook.build.text.unwrap());
     request.base = "scaf/demo/digits:fedcba9876543210";
     assert_ne!(plan_layer(&request).unwrap().tag, notebook.tag);
+    request.user = Some("1000:100");
+    assert!(plan_layer(&request).unwrap().build.text.unwrap().ends_with("\nUSER 1000:100\n"));
     // What only helps on the way there is no part of the name.
     let nothing = NetworkHelp::default();
     request.help = &nothing;
