@@ -65,7 +65,7 @@ fn ours(number: usize) -> Duration {
         signals,
     };
     let name = format!("scaf-test-bench-{}-{number}", std::process::id());
-    let end = moby.run(&container(name), io, &mut |_| {}).unwrap();
+    let end = moby.run(&container(name), io).unwrap();
     drop(moby);
     assert_eq!(end.status, 0);
     start.elapsed()

@@ -57,8 +57,6 @@ pub struct World<'a> {
 pub struct Ended {
     /// The run's own exit status; 0 for a plan without a run.
     pub status: u8,
-    /// The plan had a run, and it was started.
-    pub ran: bool,
     pub out_of_memory: bool,
     pub interrupted: bool,
     /// The run was ended at the caller's wish, e.g. by a second Ctrl-C.
@@ -394,7 +392,6 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
                 world.reporter.tell(Event::Detail("what the run left in the background was ended"));
             }
             keep_status(ended, outcome.status);
-            ended.ran = true;
             ended.interrupted = outcome.interrupted;
             ended.killed = outcome.killed;
             ended.peak_memory = outcome.peak_memory;
@@ -456,7 +453,7 @@ fn run_container(
             kill_on_three_interrupts: world.kill_on_three_interrupts,
             signals: world.signals(),
         };
-        Ok(moby.run(&resolved, io, &mut |_| {})?)
+        Ok(moby.run(&resolved, io)?)
     });
     drop(announcer);
     let end = end?;
@@ -470,7 +467,6 @@ fn run_container(
         world.reporter.tell(Event::Detail(note));
     }
     keep_status(ended, end.status);
-    ended.ran = true;
     ended.out_of_memory = end.out_of_memory;
     ended.interrupted = end.signal.is_some();
     ended.killed = end.killed;

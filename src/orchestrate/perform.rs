@@ -107,7 +107,6 @@ pub fn conclude(folder: &Path, plan: &Plan, world: &World<'_>) -> Result<Outcome
 fn fill(outcome: &mut Outcome, end: &Ended) {
     let Ended {
         status,
-        ran: _,
         out_of_memory,
         interrupted,
         killed,

@@ -136,9 +136,9 @@ fn an_engine_that_dies_during_a_run_is_an_error_and_no_end() {
     let _down = Down(["down", "--purge", "engine-dies"]);
     sh_with_host(&socket);
     let moby = at(ContainerEngine::Docker, &socket);
-    let it = probe(&["sleep", "600"]);
+    let it = probe(&["do", "echo", "up", ",", "sleep", "600"]);
     let (_sender, signals) = SignalSource::feed();
-    let ran = run_with(&moby, &it, signals, &mut |_| {
+    let ran = run_with(&moby, &it, signals, &mut || {
         server("dockerd.sh", &["kill", "engine-dies"]);
     });
     let error = ran.end.unwrap_err();
@@ -247,7 +247,7 @@ fn a_terminal_is_passed_through_and_given_back() {
         kill_on_three_interrupts: true,
         signals,
     };
-    let end = moby.run(&it, io, &mut |_| {}).unwrap();
+    let end = moby.run(&it, io).unwrap();
     assert_eq!(end.status, 137, "{}", stdout.said);
     assert!(end.killed);
     assert!(stdout.said.contains("0=tty 97x31 1=tty 97x31 2=tty 97x31"), "{}", stdout.said);
@@ -361,7 +361,7 @@ fn run_in_a_process_of_its_own() {
         kill_on_three_interrupts: false,
         signals: SignalSource::Process,
     };
-    let end = moby.run(&it, io, &mut |_| {}).unwrap();
+    let end = moby.run(&it, io).unwrap();
     println!("STATUS {}", end.status);
 }
 

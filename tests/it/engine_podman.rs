@@ -97,11 +97,11 @@ fn podman_passes_signals_on_and_lists_and_stops() {
     let (sender, signals) = SignalSource::feed();
     // The child takes a signal as soon as it says that it is ready; a signal before that ends it as well.
     let socket = moby.address().to_string();
-    let ran = run_with(&moby, &it, signals, &mut |id| {
+    let ran = run_with(&moby, &it, signals, &mut || {
         let ask = || at(ContainerEngine::Podman, &socket).list(&[&label]).unwrap();
         let list = std::thread::scope(|scope| scope.spawn(ask).join().unwrap());
         assert_eq!(list.len(), 1);
-        assert_eq!((list[0].id.as_str(), list[0].name.as_str()), (id, it.name.as_str()));
+        assert_eq!(list[0].name, it.name);
         sender.send(15).unwrap();
     });
     let end = ran.end.unwrap();
@@ -110,8 +110,8 @@ fn podman_passes_signals_on_and_lists_and_stops() {
 
     it = probe(&["ignore-term", "60"]);
     let (_sender, signals) = SignalSource::feed();
-    let ran = run_with(&moby, &it, signals, &mut |id| {
-        let stop = || at(ContainerEngine::Podman, &socket).stop(id, 0).unwrap();
+    let ran = run_with(&moby, &it, signals, &mut || {
+        let stop = || at(ContainerEngine::Podman, &socket).stop(&it.name, 0).unwrap();
         std::thread::scope(|scope| scope.spawn(stop).join().unwrap());
     });
     assert_eq!(ran.status(), 137);

@@ -203,10 +203,11 @@ fn a_second_signal_kills() {
 #[test]
 fn a_signal_before_the_start_leaves_nothing() {
     let Some(moby) = docker() else { return };
-    let it = probe(&["sleep", "30"]);
+    let it = probe(&["do", "echo", "up", ",", "sleep", "30"]);
     let (sender, signals) = SignalSource::feed();
     sender.send(15).unwrap();
-    let ran = run_with(&moby, &it, signals, &mut |_| panic!("it was started"));
+    let ran = run_with(&moby, &it, signals, &mut || {});
+    assert_eq!(ran.stdout, "");
     assert!(matches!(ran.end, Err(RunError::Interrupted { signal: 15 })));
     assert_gone(&moby, &it);
 }
@@ -232,7 +233,7 @@ fn standard_input_is_passed_on_with_its_end() {
         kill_on_three_interrupts: false,
         signals,
     };
-    let end = moby.run(&it, io, &mut |_| {}).unwrap();
+    let end = moby.run(&it, io).unwrap();
     feeding.join().unwrap().unwrap();
     assert_eq!(end.status, 0);
     assert!(stdout == text.as_bytes(), "{} bytes of {}", stdout.len(), text.len());
@@ -256,7 +257,7 @@ fn input_that_comes_after_the_run_is_left_for_others() {
         kill_on_three_interrupts: false,
         signals,
     };
-    assert_eq!(moby.run(&it, io, &mut |_| {}).unwrap().status, 0);
+    assert_eq!(moby.run(&it, io).unwrap().status, 0);
     writer.write_all(b"next").unwrap();
     drop(writer);
     let mut left = String::new();
@@ -280,7 +281,7 @@ fn logs_get_what_is_shown() {
         kill_on_three_interrupts: false,
         signals,
     };
-    assert_eq!(moby.run(&it, io, &mut |_| {}).unwrap().status, 0);
+    assert_eq!(moby.run(&it, io).unwrap().status, 0);
     assert_eq!((stdout.as_slice(), stderr.as_slice()), (&b"a\n"[..], &b"b\n"[..]));
     assert_eq!((out_log, err_log), (stdout, stderr));
 }
@@ -311,7 +312,7 @@ fn output_that_nobody_reads_ends_the_run() {
         kill_on_three_interrupts: false,
         signals,
     };
-    let end = moby.run(&it, io, &mut |_| {}).unwrap();
+    let end = moby.run(&it, io).unwrap();
     assert_eq!(end.status, 143);
     assert!(end.output_lost.is_some());
     assert_gone(&moby, &it);
@@ -329,12 +330,13 @@ fn found_by_label_stopped_and_removed() {
         let running = scope.spawn(|| {
             let moby = docker().unwrap();
             let (_sender, signals) = SignalSource::feed();
-            run_with(&moby, &it, signals, &mut |id| found.send(id.to_owned()).unwrap())
+            run_with(&moby, &it, signals, &mut || found.send(()).unwrap())
         });
-        let id = started.recv().unwrap();
+        started.recv().unwrap();
         let list = moby.list(&[&label]).unwrap();
         assert_eq!(list.len(), 1);
-        assert_eq!((list[0].id.as_str(), list[0].name.as_str()), (id.as_str(), it.name.as_str()));
+        assert_eq!(list[0].name, it.name);
+        let id = list[0].id.clone();
         assert!(list[0].is_alive(), "{:?}", list[0]);
         assert_eq!(list[0].labels["scaf-test"], "1");
         moby.stop(&id, 0).unwrap();
@@ -342,7 +344,6 @@ fn found_by_label_stopped_and_removed() {
         let list = moby.list(&[&label]).unwrap();
         assert_eq!((list.len(), list[0].is_alive()), (1, false), "{list:?}");
         moby.stop(&id, 0).unwrap();
-        moby.kill(&id, "SIGKILL").unwrap();
         moby.remove(&id, false).unwrap();
         moby.remove(&id, false).unwrap();
     });
@@ -379,6 +380,6 @@ fn with_output(
         kill_on_three_interrupts: false,
         signals,
     };
-    let end = moby.run(container, io, &mut |_| {}).unwrap();
+    let end = moby.run(container, io).unwrap();
     (end, stdout.0)
 }

@@ -109,16 +109,34 @@ impl Ran {
 
 pub fn run(moby: &Moby, container: &Container) -> Ran {
     let (_sender, signals) = SignalSource::feed();
-    run_with(moby, container, signals, &mut |_| {})
+    run_with(moby, container, signals, &mut || {})
 }
 
+/// Keeps what is written, and tells of the first of it.
+struct Told<'a>(Vec<u8>, &'a mut dyn FnMut());
+
+impl std::io::Write for Told<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.0.is_empty() {
+            (self.1)();
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// `on_output` is called at the first output; within the conversation, so it must not ask this engine itself.
 pub fn run_with(
     moby: &Moby,
     container: &Container,
     signals: SignalSource,
-    on_started: &mut dyn FnMut(&str),
+    on_output: &mut dyn FnMut(),
 ) -> Ran {
-    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let (mut stdout, mut stderr) = (Told(Vec::new(), on_output), Vec::new());
     let io = RunIo {
         stdout: &mut stdout,
         stderr: &mut stderr,
@@ -129,10 +147,10 @@ pub fn run_with(
         kill_on_three_interrupts: false,
         signals,
     };
-    let end = moby.run(container, io, on_started);
+    let end = moby.run(container, io);
     Ran {
         end,
-        stdout: String::from_utf8_lossy(&stdout).into_owned(),
+        stdout: String::from_utf8_lossy(&stdout.0).into_owned(),
         stderr: String::from_utf8_lossy(&stderr).into_owned(),
     }
 }

@@ -208,11 +208,8 @@ pub fn prepare(
         stdin,
         labels: labels(project, experiment, &name, wanted.intent),
     })
-    .map_err(|error| match fallen_back {
-        // Whoever asked for no engine did not know that it would be this one.
-        true => without_container(error, &reason),
-        false => error.into(),
-    })?;
+    // Whoever asked for no engine did not know that it would be this one.
+    .map_err(|error| if fallen_back { without_container(error, &reason) } else { error.into() })?;
     if let Some(Wish { request: asked @ GpuRequest::Free(_), .. }) = &wish
         && gpus.request.is_some()
     {

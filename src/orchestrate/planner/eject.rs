@@ -44,9 +44,9 @@ pub fn plan(request: &Request<'_>) -> Plan {
 fn makefile(request: &Request<'_>) -> String {
     let Request { root, output, settings, example, .. } = request;
     let root = if root == output { "$(CURDIR)".to_owned() } else { literal(&root.to_string_lossy()) };
-    let folder = |path: &str| match path.starts_with('/') {
-        true => literal(path),
-        false => format!("$(ROOT)/{}", literal(path)),
+    let folder = |path: &str| {
+        let path = literal(path);
+        if path.starts_with('/') { path } else { format!("$(ROOT)/{path}") }
     };
     let mut data = format!("DATA := {}", folder(&settings.data.path));
     if !request.own_data.is_empty() {

@@ -135,17 +135,19 @@ fn quotes(text: &str) -> Quotes {
         let begins = before.is_whitespace() || matches!(before, ';' | '&' | '|' | '(');
         before = c;
         match (now, c) {
-            (Quotes::None, '#') if begins => drop(characters.find(|c| *c == '\n')),
-            (Quotes::Single, '\'') => now = Quotes::None,
+            (Quotes::None, '#') if begins => {
+                before = '\n';
+                characters.find(|c| *c == '\n');
+            }
+            (Quotes::Single, '\'') | (Quotes::Double, '"') => now = Quotes::None,
             (Quotes::Single, _) => {}
             (_, '\\') => drop(characters.next()),
             (_, '$') if characters.peek() == Some(&'(') => {
+                before = '(';
                 characters.next();
                 outer.push((now, 0));
                 now = Quotes::None;
             }
-            (Quotes::Double, '"') => now = Quotes::None,
-            (Quotes::Double, _) => {}
             (Quotes::None, '"') => now = Quotes::Double,
             (Quotes::None, '\'') => now = Quotes::Single,
             (Quotes::None, '(') => {
@@ -161,7 +163,7 @@ fn quotes(text: &str) -> Quotes {
                 }
                 None => {}
             },
-            (Quotes::None, _) => {}
+            (Quotes::None | Quotes::Double, _) => {}
         }
     }
     now
@@ -169,7 +171,7 @@ fn quotes(text: &str) -> Quotes {
 
 fn one_word(quotes: Quotes, path: &str) -> String {
     match quotes {
-        Quotes::None => shlex::try_quote(path).map_or_else(|_| path.to_owned(), |word| word.into_owned()),
+        Quotes::None => shlex::try_quote(path).map_or_else(|_| path.to_owned(), std::borrow::Cow::into_owned),
         Quotes::Single => path.replace('\'', "'\\''"),
         Quotes::Double => {
             let special = |c: char| matches!(c, '"' | '\\' | '$' | '`');

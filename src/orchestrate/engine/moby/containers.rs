@@ -73,17 +73,6 @@ impl Moby {
         self.gone_is_fine("stop the container", answer)
     }
 
-    /// `signal` by name (`SIGINT`) or number. One that has ended already, or is gone, is fine.
-    pub fn kill(&self, container: &str, signal: &str) -> Result<(), EngineError> {
-        self.wait(self.signal(container, signal))?
-    }
-
-    pub(super) async fn signal(&self, container: &str, signal: &str) -> Result<(), EngineError> {
-        let options = query::KillContainerOptionsBuilder::new().signal(signal).build();
-        let answer = self.docker.kill_container(container, Some(options)).await;
-        self.gone_is_fine("signal the container", answer)
-    }
-
     /// Removes it with its anonymous volumes; a running one only with `force`.
     pub fn remove(&self, container: &str, force: bool) -> Result<(), EngineError> {
         self.wait(self.discard(container, force))?

@@ -109,23 +109,12 @@ impl Output<'_, '_> {
 }
 
 impl Moby {
-    /// Runs it to its end. `on_started` hears the container's id right after the start; it is called
-    /// within the conversation, so it must not ask the engine itself.
-    pub fn run(
-        &self,
-        container: &Container,
-        mut io: RunIo<'_>,
-        on_started: &mut dyn FnMut(&str),
-    ) -> Result<RunEnd, RunError> {
-        self.wait(self.converse(container, &mut io, on_started))?
+    /// Runs it to its end.
+    pub fn run(&self, container: &Container, mut io: RunIo<'_>) -> Result<RunEnd, RunError> {
+        self.wait(self.converse(container, &mut io))?
     }
 
-    async fn converse(
-        &self,
-        container: &Container,
-        io: &mut RunIo<'_>,
-        on_started: &mut dyn FnMut(&str),
-    ) -> Result<RunEnd, RunError> {
+    async fn converse(&self, container: &Container, io: &mut RunIo<'_>) -> Result<RunEnd, RunError> {
         let (_, unused) = SignalSource::feed();
         let mut signals = std::mem::replace(&mut io.signals, unused)
             .listen()
@@ -150,7 +139,6 @@ impl Moby {
             }
         };
         let started = SystemTime::now();
-        on_started(&id);
         let conversation =
             Conversation { container, id, attached, ending, events: events.ok(), signals, started, size };
         self.attend(conversation, io).await
