@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::bundle::rules::Rules;
 use super::environment::DOCKERFILE;
 use super::tree::{self, Entry, Ignores};
-use super::{LoadError, experiments, links, parallel};
+use super::{LoadError, experiments, links, parallel, requirements};
 use crate::project::experiment::Experiment;
 use crate::project::layout::{COMMON, ENVIRONMENT, IGNORE, Layout, SETTINGS};
 use crate::project::links::Places;
@@ -293,12 +293,13 @@ fn one(layout: &Layout, project: &Project, task: &Task<'_>) -> Result<Vec<Findin
                 Some(kind @ (Kind::Environment | Kind::Yaml)) => {
                     if let Some(bytes) = read(&path)? {
                         let text = String::from_utf8_lossy(&bytes);
+                        let mut elsewhere = Vec::new();
                         if kind == Kind::Environment {
                             layers::specification(&named, &text, &mut found);
                             if file.strip_prefix("environment/") == Some(DOCKERFILE) {
                                 check::dockerfile::dockerfile(&named, &text, &mut found);
                             } else if check::requirements::that_counts(tree) == Some(file) {
-                                check::requirements::unpinned(&named, &text, &mut found);
+                                elsewhere = requirements_of(project, &tree.name, &path, &mut found);
                             }
                         } else if job::is_job_file(file, &text) {
                             for script in job::job(project, tree, file, &text, &mut found) {
@@ -310,6 +311,7 @@ fn one(layout: &Layout, project: &Project, task: &Task<'_>) -> Result<Vec<Findin
                             placeholder::placeholders(&named, &text, &mut found);
                         }
                         Waivers::read(&text).apply(&named, &mut found);
+                        found.append(&mut elsewhere);
                     }
                 }
                 None => {}
@@ -317,6 +319,41 @@ fn one(layout: &Layout, project: &Project, task: &Task<'_>) -> Result<Vec<Findin
         }
     }
     Ok(found)
+}
+
+/// What is not pinned in the requirements file of this path; what is not in the files that it names comes
+/// back, since other waivers hold there.
+fn requirements_of(
+    project: &Project,
+    name: &ExperimentName,
+    path: &Path,
+    found: &mut Vec<Finding>,
+) -> Vec<Finding> {
+    let (Some(folder), Some(top)) = (path.parent(), path.file_name().and_then(|top| top.to_str())) else {
+        return Vec::new();
+    };
+    let shown = |file: &str| project.path(name, &format!("{ENVIRONMENT}/{file}"));
+    let mut elsewhere = Vec::new();
+    match requirements::read(folder, top) {
+        Ok(files) => {
+            for (index, file) in files.iter().enumerate() {
+                let mut of_file = Vec::new();
+                check::requirements::unpinned(&shown(&file.shown), file, &files, &mut of_file);
+                if index == 0 {
+                    found.append(&mut of_file);
+                } else {
+                    let waivers = Waivers::read(&file.text);
+                    elsewhere.extend(of_file.into_iter().filter(|finding| !waivers.allows(finding)));
+                }
+            }
+        }
+        Err(error) => {
+            let (file, line, what) = error.place().unwrap_or_else(|| (top, 1, error.to_string()));
+            let told = if file == top { found } else { &mut elsewhere };
+            check::requirements::not_followed(&shown(file), line, &what, told);
+        }
+    }
+    elsewhere
 }
 
 #[cfg(test)]

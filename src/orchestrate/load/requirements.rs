@@ -21,6 +21,22 @@ pub enum RequirementsError {
     NotText { path: PathBuf },
 }
 
+impl RequirementsError {
+    /// File, line, and what is wrong there.
+    pub fn place(&self) -> Option<(&str, usize, String)> {
+        match self {
+            Self::Missing { file, line, .. }
+            | Self::Loop { file, line, .. }
+            | Self::Address { file, line, .. } => {
+                let text = self.to_string();
+                let what = text.strip_prefix(&format!("{file}:{line}: ")).unwrap_or(&text).to_owned();
+                Some((file, *line, what))
+            }
+            Self::Read { .. } | Self::NotText { .. } => None,
+        }
+    }
+}
+
 impl Explain for RequirementsError {
     fn fault(&self) -> Fault {
         match self {

@@ -3,7 +3,7 @@
 use super::rules::REQUIREMENTS_UNPINNED;
 use super::{Finding, Tree};
 use crate::project::python::distributions::distribution;
-use crate::project::python::requirements::{self, Loose, normalised};
+use crate::project::python::requirements::{self, File, Local, Loose, normalised};
 
 /// The requirements file that counts, from the experiment: the lock where there is one.
 pub fn that_counts(tree: &Tree) -> Option<&'static str> {
@@ -12,17 +12,31 @@ pub fn that_counts(tree: &Tree) -> Option<&'static str> {
         .find(|file| tree.files.has_file(file) || tree.links.contains_key(*file))
 }
 
-/// The lines without an exact version.
-pub fn unpinned(shown: &str, text: &str, findings: &mut Vec<Finding>) {
-    for Loose { line, text } in requirements::read(text).loose {
-        findings.push(Finding::new(
-            &REQUIREMENTS_UNPINNED,
-            shown,
-            (u32::try_from(line).unwrap_or(u32::MAX), 1),
-            format!("`{text}` is not pinned"),
-            "write it as `name==version`",
-        ));
+/// What is without an exact version in one of the files: lines that nothing pins, and paths.
+pub fn unpinned(shown: &str, file: &File, files: &[File], findings: &mut Vec<Finding>) {
+    let mut find = |line: usize, message: String, hint: &str| {
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        findings.push(Finding::new(&REQUIREMENTS_UNPINNED, shown, (line, 1), message, hint));
+    };
+    for Local { line, text } in &file.read.local {
+        find(
+            *line,
+            format!("`{text}` is a path, which has no version"),
+            "publish it, and write `name==version`",
+        );
     }
+    for (of, Loose { line, text, name: _ }) in requirements::loose(files) {
+        if std::ptr::eq(of, file) {
+            find(*line, format!("`{text}` is not pinned"), "write it as `name==version`");
+        }
+    }
+}
+
+/// A file is named that cannot be followed.
+pub fn not_followed(shown: &str, line: usize, what: &str, findings: &mut Vec<Finding>) {
+    let line = u32::try_from(line).unwrap_or(u32::MAX);
+    let hint = "correct the path, or take the line out";
+    findings.push(Finding::new(&REQUIREMENTS_UNPINNED, shown, (line, 1), what, hint));
 }
 
 /// Whether a text of the environment (requirements, Dockerfile, Conda's list) names the package of a

@@ -180,7 +180,7 @@ pub static DOCKERFILE_INVALID: Rule = Rule {
 pub static REQUIREMENTS_UNPINNED: Rule = Rule {
     name: "requirements-unpinned",
     says: "An experiment's `environment/` has no `requirements.txt`, or a line of it (of `requirements.lock` where there \
-           is one) names no exact version.",
+           is one, and of the files that it names by `-r` and `-c`) names no exact version.",
     why: "tomorrow's environment is another one, and the host engine refuses to make it",
     way_out: "Write every line as `name==version`.",
 };

@@ -350,6 +350,15 @@ fn requirements_are_there_and_pinned_or_locked() {
     let file = "src/digits/environment/requirements.txt";
     tree.write(file, "numpy\npandas>=2  # scaf: allow requirements-unpinned\n");
     assert_eq!(tree.places(), [format!("{file}:1:1 requirements-unpinned")]);
+    // A constraint pins as well; what is named is looked at, too, with its own waivers.
+    tree.write(file, "-c pins.txt\nnumpy\n-r base.txt\n");
+    tree.write("src/digits/environment/pins.txt", "numpy==2.0.0\n");
+    let base = "src/digits/environment/base.txt";
+    tree.write(base, "\npandas\n-e .\nscipy  # scaf: allow requirements-unpinned\n");
+    let places = [format!("{base}:2:1 requirements-unpinned"), format!("{base}:3:1 requirements-unpinned")];
+    assert_eq!(tree.places(), places);
+    tree.write(base, "-r none.txt\n");
+    assert_eq!(tree.places(), [format!("{base}:1:1 requirements-unpinned")]);
     tree.write("src/digits/environment/requirements.lock", "numpy==2.0.0\n");
     assert_eq!(tree.places(), [] as [&str; 0]);
     fs::remove_file(tree.dir.path().join("src/digits/environment/requirements.lock")).unwrap();
