@@ -55,6 +55,12 @@ impl<'a> Context<'a> {
         self.global.verbose > 0
     }
 
+    /// Where digests of files are kept between commands. A dry run keeps nothing, what it has read
+    /// included, and so does without.
+    pub fn digest_cache(&self) -> Option<PathBuf> {
+        if self.global.dry_run { None } else { self.environment.cache_dir() }
+    }
+
     /// The project around the working directory.
     pub fn project(&self) -> Result<Project, Failure> {
         let root = load::experiments::find_project(&self.directory).ok_or_else(|| {

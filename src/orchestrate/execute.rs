@@ -325,6 +325,7 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
         }
         Action::Symlink { link, target } => files::symlink(link, target)?,
         Action::Remove { path } => files::remove(path)?,
+        Action::RemoveWhole { path, aside } => files::remove_whole(path, aside)?,
         Action::Unlink { path } => files::unlink(path)?,
         Action::Rename { from, to } => files::rename(from, to)?,
         Action::KeepBundle { source, manifest, digest, into } => {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use super::host::process;
+use super::host::{process, who};
 use super::journal::{self, Entry, JournalError};
 use super::supervisor;
 use super::target::{self, Answer, Asked, Question, Target, TargetError};
@@ -79,6 +79,27 @@ fn of(entry: Entry) -> Result<Option<Handed>, JobsError> {
         return Err(JobsError::Kind { run: entry.name, kind: ticket.kind });
     };
     Ok(Some(Handed { entry, ticket, target }))
+}
+
+/// Whether a run is a job that may go on, as far as can be told without asking a target's client: what
+/// was handed over and whose end nobody has seen.
+pub fn may_go_on(entry: &Entry, environment: &Environment) -> bool {
+    let (ticket, target) = match of(entry.clone()) {
+        Ok(None) => return false,
+        Ok(Some(Handed { entry: _, ticket, target })) => (ticket, target),
+        // What cannot be read may be anything.
+        Err(_) => return true,
+    };
+    if let Some(ended) = &ticket.ended {
+        return !ended.is_over();
+    }
+    match target.status(&ticket) {
+        Ok(Asked { question: Question::Folder, .. }) => {
+            let host = who::machine(&who::caller(environment)).name;
+            !state(&Handed { entry: entry.clone(), ticket, target }, environment, &host).is_over()
+        }
+        Ok(Asked { question: Question::Command(_), .. }) | Err(_) => true,
+    }
 }
 
 /// How a job is. What cannot be found out is a state, too.

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::engine::moby::Moby;
 use super::execute::files::UNFINISHED;
+use super::jobs;
 use super::journal;
 use super::planner::gc::{ContainerFacts, Facts, ImageFacts, RunFacts, Sized};
 use super::running::{self, Running, State};
@@ -40,7 +41,7 @@ pub fn survey(
     let everywhere = running::survey(None, environment)?;
     facts.containers = left(&found.runs);
     facts.venvs_in_use = found.runs.iter().chain(&everywhere.runs).filter_map(venv_of).collect();
-    runs(layout, &found.runs, &mut facts, &mut warnings)?;
+    runs(layout, &found.runs, environment, &mut facts, &mut warnings)?;
     facts.bundles = children(&layout.bundles_dir(), |name| !name.starts_with('.'));
     for moby in &found.engines {
         if let Err(error) = images(moby, settings, &mut facts.images) {
@@ -70,6 +71,10 @@ pub fn survey(
         facts.home = Some(measured(home));
     }
     facts.unfinished = unfinished(layout);
+    for folder in environment.cache_dir().iter().flat_map(|cache| [cache.join("venvs"), cache.join("tools")])
+    {
+        facts.unfinished.extend(children(&folder, |name| name.starts_with(UNFINISHED)));
+    }
     Ok(Survey { facts, warnings, engines: found.engines })
 }
 
@@ -99,6 +104,7 @@ fn venv_of(run: &Running) -> Option<PathBuf> {
 fn runs(
     layout: &Layout,
     running: &[Running],
+    environment: &Environment,
     facts: &mut Facts,
     warnings: &mut Vec<String>,
 ) -> Result<(), journal::JournalError> {
@@ -118,16 +124,15 @@ fn runs(
                 && run.experiment == entry.experiment
                 && !matches!(run.state, State::Lost | State::Left { .. })
         });
-        // A job that waits has no outcome and nobody who works on it.
-        let waits =
-            matches!(entry.outcome(), Ok(None)) && entry.folder.join(super::supervisor::TICKET).exists();
+        let open_job = jobs::may_go_on(&entry, environment);
         facts.runs.push(RunFacts {
             experiment: entry.experiment,
             name: entry.name,
             readable: record.is_ok(),
             bundle: record.ok().and_then(|record| record.bundle),
             folder: measured(entry.folder),
-            alive: alive || waits,
+            alive,
+            open_job,
         });
     }
     Ok(())

@@ -150,8 +150,8 @@ pub fn survey(layout: Option<&Layout>, environment: &Environment) -> Result<Foun
         let child = alive(live.as_ref().and_then(|live| live.child.as_ref()));
         if let Some(run) = known {
             run.folder = Some(entry.folder);
-            if run.state == State::Alone && scaf.is_some() {
-                run.state = State::Running;
+            if scaf.is_some() {
+                run.state = with_its_scaf(&run.state);
             }
             run.scaf = scaf;
             continue;
@@ -170,6 +170,16 @@ pub fn survey(layout: Option<&Layout>, environment: &Environment) -> Result<Foun
     }
     found.runs.sort_by(|a, b| b.run.cmp(&a.run).then_with(|| a.root.cmp(&b.root)));
     Ok(found)
+}
+
+/// How it is with a container whose scaf is at work: what does not run yet will, and what has ended is
+/// about to be taken away.
+fn with_its_scaf(seen: &State) -> State {
+    match seen {
+        State::Left { status } if status.starts_with("Created") => State::Preparing,
+        State::Left { .. } | State::Alone => State::Running,
+        other => other.clone(),
+    }
 }
 
 fn is_of(one: &FoundContainer, label: &str, root: &Path) -> bool {

@@ -117,6 +117,12 @@ pub enum Action {
     Remove {
         path: PathBuf,
     },
+    /// A folder that counts as whole as long as it has its name: it gets the name `aside` at once, and
+    /// is removed then. What lies there of an earlier time goes, too; absent is fine.
+    RemoveWhole {
+        path: PathBuf,
+        aside: PathBuf,
+    },
     /// A symlink; absent is fine, and what has taken its place stays.
     Unlink {
         path: PathBuf,

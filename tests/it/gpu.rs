@@ -226,9 +226,10 @@ fn what_is_not_there_or_not_idle_is_an_error() {
     assert!(failure.contains("1 of 2 is idle") && failure.contains("9000 MiB in use"), "{failure}");
     let failure = run("--gpus=free").env("SCAF_FAKE_GPUS", "0").status(1).stderr;
     assert!(failure.contains("there is no GPU on this machine"), "{failure}");
-    // A plan that is printed reserves nothing.
+    // A plan that is printed reserves nothing, and makes nothing.
     run("--gpus=free:2").ok();
     run("--gpus=free:2").ok();
+    assert!(!reservations(&test).exists());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::{Outcome, Scaf, Test, need, python_image, python_minor, server};
@@ -368,6 +368,72 @@ fn azure_s_client_is_given_real_files_and_told_the_rest() {
 }
 
 #[test]
+fn gc_keeps_a_job_whose_end_nobody_has_seen() {
+    let test = project(JOB);
+    azure(&test);
+    on_azure(&test, &["job", "digits", "--target", "azureml"]).ok();
+    let job = newest(&test);
+    let short = job.split_once('_').unwrap().1;
+    let told = on_azure(&test, &["gc", "--keep", "0"]).ok().stderr;
+    assert!(told.contains(&format!("digits/{job} is old and is kept")), "{told}");
+    assert!(told.contains(&format!("`scaf jobs cancel {short}` ends it")), "{told}");
+    let answer = on_azure(&test, &["gc", "--keep", "0", "--json"]).ok().json();
+    assert_eq!(answer["kept_jobs"], serde_json::json!([format!("digits/{job}")]));
+    // It can be ended still.
+    on_azure(&test, &["jobs", "cancel", &job]).ok();
+    assert!(noted(&test, "argv-cancel").contains("--name\nplum_tree_1\n"));
+    test.write("../answer", "{\"status\": \"Canceled\"}");
+    assert_eq!(on_azure(&test, &["jobs", "status", &job]).ok().stdout, "cancelled\n");
+    let told = on_azure(&test, &["gc", "--keep", "0"]).ok().stderr;
+    assert!(!told.contains("is kept"), "{told}");
+    assert!(test.runs("digits").is_empty());
+}
+
+#[test]
+fn a_dry_run_leaves_no_cache() {
+    let test = project(JOB);
+    azure(&test);
+    let cache = test.root().join("no-cache");
+    on_azure(&test, &["job", "digits", "--target", "azureml", "--dry-run"])
+        .env("SCAF_CACHE_DIR", &cache)
+        .ok();
+    assert!(!cache.exists());
+    assert!(!test.path("runs").exists());
+    on_azure(&test, &["job", "digits", "--target", "azureml"]).env("SCAF_CACHE_DIR", &cache).ok();
+    assert!(cache.exists());
+}
+
+#[test]
+fn a_log_may_be_larger_than_the_memory() {
+    if !need("python") {
+        return;
+    }
+    let test = project(JOB);
+    scaf(&test, &["job", "digits", "--engine", "host"]).ok();
+    let job = newest(&test);
+    until(&test, &job, "succeeded");
+    // Of holes: it takes no room on the disk.
+    const LARGE: u64 = 2 << 30;
+    let log = test.runs("digits")[0].join("stdout.log");
+    fs::File::options().write(true).open(log).unwrap().set_len(LARGE).unwrap();
+    let command = scaf(&test, &["jobs", "logs", &job]).command();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -v 1048576; exec \"$@\"", "sh"]).arg(command.get_program());
+    shell.args(command.get_args()).current_dir(test.path("")).stderr(Stdio::piped()).stdout(Stdio::piped());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let mut child = shell.spawn().unwrap();
+    let read = std::io::copy(&mut child.stdout.take().unwrap(), &mut std::io::sink()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(read, LARGE);
+}
+
+#[test]
 fn the_client_s_status_is_kept() {
     let test = project(JOB);
     azure(&test);
@@ -439,8 +505,8 @@ fn without_the_client_there_is_a_way_to_it_and_the_plan_is_printed_all_the_same(
         .env("PATH", with)
         .env("AZ_LOG", test.root())
         .env("AZ_STATUS", "4")
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .status()
         .unwrap();
     assert_eq!(status.code(), Some(4));

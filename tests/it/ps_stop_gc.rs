@@ -131,6 +131,71 @@ fn what_a_killed_scaf_left_on_the_host() {
     assert_eq!(states(&test), [""; 0]);
 }
 
+#[test]
+fn a_container_that_its_scaf_is_about_to_start_is_nobody_s_to_remove() {
+    if !need("docker") || !need("python") {
+        return;
+    }
+    let test = Test::experiment("digits", "minimal");
+    test.write("src/digits/local.py", "import time\ntime.sleep(300)\n");
+    let mut child = asleep(&test, &["local", "digits", "--engine", "host"]);
+    let run = test.scaf(["ps", "--json"]).in_project().ok().json()["runs"][0].clone();
+    // As it is between the engine's two requests: made, and not started.
+    let name = format!("scaf-test-begun-{}", std::process::id());
+    let root = format!("scaf.root={}", test.root().join("p").display());
+    let label = format!("scaf.run={}", run["run"].as_str().unwrap());
+    assert!(docker(&["create", "--name", &name, "--label", &root, "--label", &label, probe_image()]).0);
+    assert_eq!(states(&test), ["preparing"]);
+    test.scaf(["gc"]).in_project().ok();
+    assert!(docker(&["inspect", &name]).0);
+    let plan = test.scaf(["stop", "--all", "--dry-run"]).in_project().ok().stdout;
+    let (scaf, container) = (plan.find("kill -s TERM").unwrap(), plan.find("docker rm --force").unwrap());
+    assert!(scaf < container && !plan.contains("docker stop"), "{plan}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(states(&test), ["left"]);
+    test.scaf(["gc"]).in_project().ok();
+    assert!(!docker(&["inspect", &name]).0);
+    test.scaf(["stop", "--all"]).in_project().ok();
+    assert_eq!(states(&test), [""; 0]);
+}
+
+#[test]
+fn what_could_not_be_removed_is_told_and_does_not_count() {
+    if !need("root") {
+        return;
+    }
+    let test = Test::project();
+    let (stays, goes) = ("runs/digits/20200101-000000_old_owl", "runs/digits/20200102-000000_old_cat");
+    for run in [stays, goes] {
+        test.write(&format!("{run}/plan.json"), "{}\n").write(&format!("{run}/stdout.log"), "said\n");
+    }
+    // What is mounted there cannot be removed.
+    let place = test.path(stays).join("mnt");
+    fs::create_dir(&place).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "scaf-test"]).arg(&place).status().unwrap();
+    if !mounted.success() {
+        eprintln!("skipped: this user may not mount a file system");
+        return;
+    }
+    let told = test.scaf(["gc", "--keep", "0", "--json"]).in_project().without_engine().run();
+    let aside = test.path("runs/digits/.scaf-new-gone-20200101-000000_old_owl");
+    let place = if aside.exists() { aside.join("mnt") } else { place };
+    assert!(Command::new("umount").arg("--lazy").arg(place).status().unwrap().success());
+    assert_eq!(told.status, 1, "{}", told.stderr);
+    let answer = told.json();
+    assert_eq!(answer["items"].as_array().unwrap().len(), 1, "{answer}");
+    assert_eq!(answer["items"][0]["name"], "digits/20200102-000000_old_cat");
+    assert_eq!(answer["bytes"], answer["items"][0]["bytes"]);
+    assert_eq!(answer["failed"][0]["item"]["name"], "digits/20200101-000000_old_owl");
+    assert!(told.stderr.contains("cannot remove"), "{}", told.stderr);
+    // Half-gone, it is a run no more.
+    assert!(test.runs("digits").is_empty() && aside.exists());
+    aged(&aside, 1);
+    test.scaf(["gc"]).in_project().without_engine().ok();
+    assert!(!aside.exists());
+}
+
 /// As if it had been made that long ago.
 fn aged(path: &Path, days: u64) {
     let time = SystemTime::now() - Duration::from_secs(days * 86_400);

@@ -21,12 +21,21 @@ pub fn run(context: &Context<'_>, args: GcArgs) -> Result<u8, Failure> {
     }
     let keep = Keep { newest: args.keep, days: args.keep_days, home: args.home };
     let items = gc::items(&survey.facts, &keep);
+    let held = gc::held(&survey.facts, &keep);
+    for run in &held {
+        let short = run.name.split_once('_').map_or(run.name.as_str(), |(_, short)| short);
+        context.ui.warning(&format!(
+            "{}/{} is old and is kept: nobody has seen the end of its job",
+            run.experiment, run.name
+        ));
+        context.ui.hint(&format!(
+            "`scaf jobs status {short}` asks how it is, `scaf jobs cancel {short}` ends it; one that is known to be over goes the next time, or by hand: `rm -r {}`",
+            project.layout.shown(&run.folder.path).display()
+        ));
+    }
     let bytes: u64 = items.iter().map(|item| item.bytes).sum();
     let plan = gc::plan(&items);
     let home = survey.facts.home.as_ref().map_or(0, |home| home.bytes);
-    if context.global.json && !context.global.dry_run {
-        context.ui.object(&json!({ "items": items, "bytes": bytes, "home_bytes": home }))?;
-    }
     if !context.global.json {
         talk(context, &items, bytes, if args.home { 0 } else { home });
     }
@@ -34,16 +43,55 @@ pub fn run(context: &Context<'_>, args: GcArgs) -> Result<u8, Failure> {
         act::print(context, &plan)?;
         return Ok(0);
     }
-    if items.is_empty() {
-        return Ok(0);
-    }
     let world = World::new(context.ui, &context.environment, false);
     for moby in survey.engines {
         world.engines.borrow_mut().insert(moby.engine().client(), moby);
     }
-    execute::execute(&plan, &world)?;
-    context.ui.say(&format!("reclaimed {}", quantity::bytes(bytes)));
-    Ok(0)
+    let (mut gone, mut stayed) = (Vec::new(), Vec::new());
+    for item in &items {
+        // One at a time: what is told afterwards is what was done.
+        match execute::execute(&gc::plan(std::slice::from_ref(item)), &world) {
+            Ok(_) => gone.push(item),
+            Err(error) => stayed.push((item, Failure::from(error))),
+        }
+    }
+    let bytes: u64 = gone.iter().map(|item| item.bytes).sum();
+    if !items.is_empty() {
+        context.ui.say(&format!("reclaimed {}", quantity::bytes(bytes)));
+    }
+    if context.global.json {
+        // One object stands on standard output, so that the failures are in it.
+        for (_, failure) in &stayed {
+            context.ui.warning(&told(failure));
+        }
+        let failed: Vec<_> = stayed
+            .iter()
+            .map(
+                |(item, failure)| json!({ "item": item, "error": failure.message, "causes": failure.causes }),
+            )
+            .collect();
+        let kept: Vec<_> = held.iter().map(|run| format!("{}/{}", run.experiment, run.name)).collect();
+        context.ui.object(&json!({
+            "items": gone, "bytes": bytes, "home_bytes": home, "failed": failed, "kept_jobs": kept,
+        }))?;
+        return Ok(stayed.first().map_or(0, |(_, failure)| failure.status()));
+    }
+    let mut stayed = stayed.into_iter().map(|(_, failure)| failure);
+    let Some(first) = stayed.next() else { return Ok(0) };
+    for failure in stayed {
+        context.ui.warning(&told(&failure));
+    }
+    Err(first)
+}
+
+/// A failure that is not the only one, on one line.
+fn told(failure: &Failure) -> String {
+    let mut text = failure.message.clone();
+    for cause in &failure.causes {
+        text.push_str(": ");
+        text.push_str(cause);
+    }
+    text
 }
 
 fn talk(context: &Context<'_>, items: &[Item], bytes: u64, home: u64) {

@@ -220,7 +220,7 @@ impl Handover<'_> {
             self.overrides.retain(|(key, _)| !made.iter().any(|(other, _)| other == key));
             self.overrides.extend(made);
         }
-        let cache = self.context.environment.cache_dir();
+        let cache = self.context.digest_cache();
         let surveyed = bundle::survey(&bundle::Request {
             root: &layout.root,
             source: &self.experiment.dir,

@@ -22,6 +22,8 @@ use crate::spec::ticket::{State, Ticket};
 
 /// How often a job that is waited for is looked at.
 const LOOK: Duration = Duration::from_millis(100);
+/// So much of a log is passed on at a time.
+const PIECE: usize = 64 << 10;
 /// How long `cancel` waits for the end before it says that there was none yet.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -176,6 +178,8 @@ fn attach(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, Fa
 /// The files of a job, each shown as far as it was written.
 struct Files {
     files: Vec<(PathBuf, Stream, u64)>,
+    /// What is on its way: a log may be larger than the memory.
+    piece: Vec<u8>,
 }
 
 impl Files {
@@ -190,7 +194,7 @@ impl Files {
             let stderr = path.file_name().is_some_and(|name| name == "stderr.log");
             files.push((path.clone(), if stderr { Stream::Talk } else { Stream::Data }, 0));
         }
-        Self { files }
+        Self { files, piece: vec![0; PIECE] }
     }
 
     /// Shows what is new. False when nobody reads any more.
@@ -204,13 +208,22 @@ impl Files {
                     return Err(Failure::user(format!("cannot read `{}`: {error}", path.display())));
                 }
             };
-            let mut bytes = Vec::new();
-            file.seek(SeekFrom::Start(*seen))
-                .and_then(|_| file.read_to_end(&mut bytes))
-                .map_err(|error| Failure::user(format!("cannot read `{}`: {error}", path.display())))?;
-            *seen += bytes.len() as u64;
-            if !bytes.is_empty() && !context.ui.pass_on(*stream, &bytes)? {
-                return Ok(false);
+            let failed = |error| Failure::user(format!("cannot read `{}`: {error}", path.display()));
+            // As far as it is written now: one that grows on must not keep the others waiting.
+            let end = file.metadata().map_err(failed)?.len();
+            file.seek(SeekFrom::Start(*seen)).map_err(failed)?;
+            while *seen < end {
+                let wanted = usize::try_from(end - *seen).map_or(PIECE, |left| left.min(PIECE));
+                let length = match file.read(&mut self.piece[..wanted]) {
+                    Ok(0) => break,
+                    Ok(length) => length,
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(failed(error)),
+                };
+                *seen += length as u64;
+                if !context.ui.pass_on(*stream, &self.piece[..length])? {
+                    return Ok(false);
+                }
             }
         }
         Ok(true)

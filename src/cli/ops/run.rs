@@ -83,7 +83,7 @@ pub fn prepare(
     let job_shm = job_shm(wanted.job.as_ref().map(|parts| &parts.job))?;
     let layout = &project.layout_with(&settings);
     let build_words = options.build_xargs.as_deref().map(run_flags::split).transpose()?.unwrap_or_default();
-    let cache = context.environment.cache_dir();
+    let cache = context.digest_cache();
 
     // What does not depend on each other is asked side by side: the repository, the experiment's files,
     // the engine.
@@ -95,8 +95,7 @@ pub fn prepare(
                     root: &layout.root,
                     source: &experiment.dir,
                     ignore_files: &[],
-                    // A dry run keeps nothing, what it has read included.
-                    cache: cache.as_deref().filter(|_| !context.global.dry_run),
+                    cache: cache.as_deref(),
                 })
             })
         });

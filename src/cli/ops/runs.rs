@@ -240,7 +240,7 @@ fn kept(context: &Context<'_>, project: &Project, digest: &str) -> Result<Option
         root: &folder,
         source: &folder,
         ignore_files: &[],
-        cache: context.environment.cache_dir().as_deref(),
+        cache: context.digest_cache().as_deref(),
     })?;
     let entries = surveyed.manifest.entries;
     Ok(Some(entries.into_iter().map(|entry| (entry.path, (entry.executable, entry.digest))).collect()))

@@ -159,6 +159,19 @@ pub fn remove(path: &Path) -> Result<(), FileError> {
     }
 }
 
+/// Removes a folder that counts as whole as long as it has its name: it loses that at once, so that a
+/// removal which breaks off leaves nothing half-there. `aside` is beside it.
+pub fn remove_whole(path: &Path, aside: &Path) -> Result<(), FileError> {
+    remove(aside)?;
+    match rename_to_nothing(path, aside) {
+        Ok(()) => remove(aside),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(())
+        }
+        Err(error) => Err(FileError::new("remove", path, error)),
+    }
+}
+
 /// Removes a symlink; what is none, or not there, stays as it is.
 pub fn unlink(path: &Path) -> Result<(), FileError> {
     match fs::symlink_metadata(path) {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use nvml_wrapper::Nvml;
 use nvml_wrapper::error::NvmlError;
+use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 
 use crate::spec::hint::{Explain, Fault};
@@ -172,7 +173,9 @@ pub fn reserve(
         return Err(GpuError::NoGpu);
     }
     let failed = |path: &Path, source| GpuError::Reserve { path: path.to_owned(), source };
-    shared_folder(folder).map_err(|source| failed(folder, source))?;
+    if hold {
+        shared_folder(folder).map_err(|source| failed(folder, source))?;
+    }
     let (mut uuids, mut locks, mut busy) = (Vec::new(), Vec::new(), String::new());
     let mut idle = 0;
     for gpu in &survey.gpus {
@@ -189,15 +192,17 @@ pub fn reserve(
             continue;
         }
         let path = folder.join(format!("{}.lock", gpu.uuid.replace('/', "_")));
-        let file = lock_file(&path).map_err(|source| failed(&path, source))?;
-        if file.try_lock().is_err() {
+        // Whoever holds one has made its file; without one there is nobody to be asked.
+        let file = if hold { lock_file(&path).map(Some) } else { lock_file_there(&path) }
+            .map_err(|source| failed(&path, source))?;
+        if file.as_ref().is_some_and(|file| file.try_lock().is_err()) {
             busy.push_str(&format!("\n  {} is reserved by another run", gpu.index));
             continue;
         }
         idle += 1;
         uuids.push(gpu.uuid.clone());
         if hold {
-            locks.push(file);
+            locks.extend(file);
         }
     }
     let wanted = count.unwrap_or(1);
@@ -225,15 +230,11 @@ fn shared_folder(folder: &Path) -> io::Result<()> {
 /// A file to lock. It is never written, so reading is right enough, and a link is not followed: the
 /// folder is everybody's.
 fn lock_file(path: &Path) -> io::Result<File> {
-    use rustix::fs::{Mode, OFlags};
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     // Without CREATE where it is there: fs.protected_regular refuses that for a file of another user.
-    match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(file) => return Ok(File::from(file)),
-        Err(rustix::io::Errno::NOENT) => {}
-        Err(error) => return Err(error.into()),
+    if let Some(file) = lock_file_there(path)? {
+        return Ok(file);
     }
-    match rustix::fs::open(path, flags | OFlags::CREATE | OFlags::EXCL, Mode::from_raw_mode(0o644)) {
+    match rustix::fs::open(path, LOCK | OFlags::CREATE | OFlags::EXCL, Mode::from_raw_mode(0o644)) {
         Ok(file) => {
             let file = File::from(file);
             // Whatever the umask: others must be able to read it.
@@ -241,7 +242,18 @@ fn lock_file(path: &Path) -> io::Result<File> {
             Ok(file)
         }
         // Another one was faster.
-        Err(rustix::io::Errno::EXIST) => Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?)),
+        Err(rustix::io::Errno::EXIST) => Ok(File::from(rustix::fs::open(path, LOCK, Mode::empty())?)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+const LOCK: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// The file, where somebody has made it; nothing is made.
+fn lock_file_there(path: &Path) -> io::Result<Option<File>> {
+    match rustix::fs::open(path, LOCK, Mode::empty()) {
+        Ok(file) => Ok(Some(File::from(file))),
+        Err(rustix::io::Errno::NOENT) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::orchestrate::execute::files::UNFINISHED;
 use crate::spec::plan::{Action, ContainerEngine, Plan};
 
 /// Sooner than this a temporary folder may still be somebody's work.
@@ -32,6 +33,8 @@ pub struct RunFacts {
     pub readable: bool,
     /// Somebody works on it, or may.
     pub alive: bool,
+    /// It is a job that may go on elsewhere, and its folder is all by which it can be ended or fetched.
+    pub open_job: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,29 +113,38 @@ pub fn items(facts: &Facts, keep: &Keep) -> Vec<Item> {
     }
     let old = old_runs(&facts.runs, keep);
     for run in &old {
-        items.push(folder("run", format!("{}/{}", run.experiment, run.name), "old".to_owned(), &run.folder));
+        items.push(whole("run", format!("{}/{}", run.experiment, run.name), "old".to_owned(), &run.folder));
     }
     items.extend(bundles(facts, &old));
     items.extend(images(facts));
     for (what, list) in [("environment", &facts.venvs), ("tool", &facts.tools)] {
         for one in list.iter().filter(|one| one.age > UNUSED && !facts.venvs_in_use.contains(&one.path)) {
             let why = format!("not used for {} days", one.age / 86_400);
-            items.push(folder(what, name_of(one), why, one));
+            items.push(whole(what, name_of(one), why, one));
         }
     }
     for one in facts.unfinished.iter().filter(|one| one.age > YOUNG) {
-        items.push(folder("unfinished", name_of(one), "its scaf was killed".to_owned(), one));
+        items.push(rest("unfinished", "its scaf was killed", one));
     }
     if let Some(home) = facts.home.as_ref().filter(|home| keep.home && home.bytes > 0)
         && !facts.runs.iter().any(|run| run.alive)
     {
-        items.push(folder("home", name_of(home), "asked for".to_owned(), home));
+        items.push(rest("home", "asked for", home));
     }
     items
 }
 
-fn folder(what: &'static str, name: String, why: String, one: &Sized) -> Item {
-    Item { what, name, why, bytes: one.bytes, action: Action::Remove { path: one.path.clone() } }
+/// A folder whose being there says that it is whole.
+fn whole(what: &'static str, name: String, why: String, one: &Sized) -> Item {
+    let aside = one.path.with_file_name(format!("{UNFINISHED}gone-{}", name_of(one)));
+    let action = Action::RemoveWhole { path: one.path.clone(), aside };
+    Item { what, name, why, bytes: one.bytes, action }
+}
+
+/// What nobody takes for whole.
+fn rest(what: &'static str, why: &str, one: &Sized) -> Item {
+    let action = Action::Remove { path: one.path.clone() };
+    Item { what, name: name_of(one), why: why.to_owned(), bytes: one.bytes, action }
 }
 
 fn name_of(one: &Sized) -> String {
@@ -141,6 +153,19 @@ fn name_of(one: &Sized) -> String {
 
 /// Runs that neither rule keeps; without a rule every run is kept.
 fn old_runs<'a>(runs: &'a [RunFacts], keep: &Keep) -> Vec<&'a RunFacts> {
+    let mut old = unkept(runs, keep);
+    old.retain(|run| !run.alive && !run.open_job);
+    old
+}
+
+/// Runs that would go if it were known that nothing of them goes on elsewhere.
+pub fn held<'a>(facts: &'a Facts, keep: &Keep) -> Vec<&'a RunFacts> {
+    let mut old = unkept(&facts.runs, keep);
+    old.retain(|run| !run.alive && run.open_job);
+    old
+}
+
+fn unkept<'a>(runs: &'a [RunFacts], keep: &Keep) -> Vec<&'a RunFacts> {
     if keep.newest.is_none() && keep.days.is_none() {
         return Vec::new();
     }
@@ -155,7 +180,7 @@ fn old_runs<'a>(runs: &'a [RunFacts], keep: &Keep) -> Vec<&'a RunFacts> {
         for (at, run) in runs.iter().enumerate() {
             let among_newest = keep.newest.is_some_and(|count| at < count);
             let young = keep.days.is_some_and(|days| run.folder.age < i64::from(days) * 86_400);
-            if !run.alive && !among_newest && !young {
+            if !among_newest && !young {
                 old.push(*run);
             }
         }
@@ -176,7 +201,7 @@ fn bundles(facts: &Facts, old: &[&RunFacts]) -> Vec<Item> {
     });
     free.map(|bundle| {
         let name = name_of(bundle);
-        folder("bundle", name[..12.min(name.len())].to_owned(), "no kept run needs it".to_owned(), bundle)
+        whole("bundle", name[..12.min(name.len())].to_owned(), "no kept run needs it".to_owned(), bundle)
     })
     .collect()
 }
@@ -249,6 +274,7 @@ mod tests {
             bundle: Some(bundle.to_owned()),
             readable: true,
             alive: false,
+            open_job: false,
         }
     }
 

@@ -25,6 +25,8 @@ pub fn plan(plan: &mut Plan, request: &Request<'_>, grace: u32, now: &str) {
                 Action::RemoveContainer { engine, container: container.clone() },
             );
         }
+        // Its scaf may be about to start it, and has the first word.
+        (State::Preparing, ..) => {}
         (_, Some(engine), Some(container)) => {
             plan.step(why.clone(), Action::StopContainer { engine, container: container.clone(), grace });
         }
@@ -34,6 +36,12 @@ pub fn plan(plan: &mut Plan, request: &Request<'_>, grace: u32, now: &str) {
         plan.step(why.clone(), Action::StopProcess { process: process.clone(), group: true, grace });
     } else if let (State::Preparing, Some(scaf)) = (&run.state, &run.scaf) {
         plan.step(why, Action::StopProcess { process: scaf.clone(), group: false, grace });
+        if let (Some(engine), Some(container)) = (run.container_engine, &run.container) {
+            plan.step(
+                format!("remove what {} left", run.run),
+                Action::RemoveContainer { engine, container: container.clone() },
+            );
+        }
     }
     // A scaf that only prepares may be ended before it can write anything.
     if run.scaf.is_some() && run.state != State::Preparing {

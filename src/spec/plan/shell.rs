@@ -149,6 +149,11 @@ fn lines(action: &Action) -> String {
             )
         }
         Action::Remove { path: gone } => format!("rm -rf {}\n", path(gone)),
+        Action::RemoveWhole { path: gone, aside } => format!(
+            "rm -rf {aside}\nif [ -e {gone} ] || [ -L {gone} ]; then mv {gone} {aside}; fi\nrm -rf {aside}\n",
+            gone = path(gone),
+            aside = path(aside)
+        ),
         Action::Unlink { path: link } => format!("[ ! -L {0} ] || rm -f {0}\n", path(link)),
         Action::Rename { from, to } => {
             let (folder, refuse, from, to) = (parent(to), refuse(to), path(from), path(to));

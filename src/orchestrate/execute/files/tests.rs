@@ -59,6 +59,7 @@ fn do_it(action: &Action) -> Result<(), FileError> {
         }
         Action::Symlink { link, target } => symlink(link, target),
         Action::Remove { path } => remove(path),
+        Action::RemoveWhole { path, aside } => remove_whole(path, aside),
         Action::Unlink { path } => unlink(path),
         Action::Rename { from, to } => rename(from, to),
         Action::KeepBundle { source, manifest, digest, into } => {
@@ -234,6 +235,15 @@ fn things_are_removed_and_renamed_the_same_both_ways() {
         assert!(well);
         assert!(tree.contains_key(Path::new("kept/file")));
         assert!(!tree.contains_key(Path::new(name)));
+        let (whole, well) = same_both_ways(
+            |top| {
+                set_up(top);
+                // Of a removal that broke off.
+                put(&top.join(".scaf-new-gone-x/half"), "", 0o444);
+            },
+            |top| Action::RemoveWhole { path: top.join(name), aside: top.join(".scaf-new-gone-x") },
+        );
+        assert_eq!((whole, well), (tree, true));
         for (to, goes) in
             [("new", true), ("sub/new", true), ("kept", false), ("file", false), ("link", false)]
         {
@@ -515,39 +525,49 @@ fn two_at_once_write_the_same_file() {
 }
 
 /// A file system of its own, gone with the value; `None` (said aloud) where mounting is not allowed.
-struct Mounted(tempfile::TempDir);
+struct Mounted {
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
 
 impl Mounted {
     fn new(options: &str) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
+        Self::below("", options)
+    }
+
+    /// At this place below a folder of its own.
+    fn below(place: &str, options: &str) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(place);
+        fs::create_dir_all(&path).unwrap();
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", options, "scaf-test"])
-            .arg(dir.path())
+            .arg(&path)
             .stderr(Stdio::null())
             .status();
         if mounted.is_ok_and(|status| status.success()) {
-            return Some(Self(dir));
+            return Some(Self { path, _folder: folder });
         }
         println!("skipped: this user may not mount a file system");
         None
     }
 
     fn remount(&self, options: &str) {
-        let status = Command::new("mount").args(["-o", options]).arg(self.0.path()).status().unwrap();
+        let status = Command::new("mount").args(["-o", options]).arg(&self.path).status().unwrap();
         assert!(status.success());
     }
 }
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
+        let _ = Command::new("umount").arg("--lazy").arg(&self.path).status();
     }
 }
 
 #[test]
 fn a_full_disk_is_said_and_nothing_is_left() {
     let Some(mounted) = Mounted::new("size=256k") else { return };
-    let top = mounted.0.path().canonicalize().unwrap();
+    let top = mounted.path.canonicalize().unwrap();
     let here = tempfile::tempdir().unwrap();
     experiment(here.path());
     let Surveyed { manifest, digest, .. } = survey_of(here.path()).unwrap();
@@ -569,7 +589,7 @@ fn a_full_disk_is_said_and_nothing_is_left() {
 #[test]
 fn a_read_only_disk_is_said_and_nothing_is_left() {
     let Some(mounted) = Mounted::new("size=1m") else { return };
-    let top = mounted.0.path().canonicalize().unwrap();
+    let top = mounted.path.canonicalize().unwrap();
     experiment(&top);
     let Surveyed { manifest, digest, .. } = survey_of(&top).unwrap();
     mounted.remount("remount,ro");
@@ -620,6 +640,21 @@ fn what_is_interrupted_leaves_nothing() {
     }
     fs::remove_dir(top.join("store")).unwrap();
     assert_eq!(tree(top), before);
+}
+
+#[test]
+fn a_removal_that_breaks_off_leaves_nothing_that_looks_whole() {
+    // A folder with a mount point in it can get another name, and cannot be removed.
+    let Some(mut mounted) = Mounted::below("store/whole/used", "size=1m") else { return };
+    let whole = mounted.path.parent().unwrap().to_owned();
+    let aside = whole.with_file_name(".scaf-new-gone-whole");
+    put(&whole.join("file"), "", 0o444);
+    let error = remove_whole(&whole, &aside).unwrap_err();
+    if aside.exists() {
+        mounted.path = aside.join("used");
+    }
+    assert!(error.to_string().contains("cannot remove"), "{error}");
+    assert!(!whole.exists() && aside.exists());
 }
 
 #[test]
