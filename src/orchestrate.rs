@@ -2,6 +2,7 @@
 //! **ask** asks the world, **execute** carries out a plan.
 
 pub mod checkup;
+pub mod claim;
 pub mod enclosure;
 pub mod engine;
 pub mod execute;

@@ -2,7 +2,7 @@
 //! environment of this machine; and the steps that make it where it is not there.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::engine::moby::Moby;
 use super::engine::moby::error::EngineError;
@@ -28,7 +28,7 @@ use crate::spec::image::{Builder, ImageBuild};
 use crate::spec::image_tag::{self, Inputs};
 use crate::spec::network::NetworkHelp;
 use crate::spec::plan::{Action, ContainerEngine, Step, When};
-use crate::spec::run::Enclosure;
+use crate::spec::run::{Enclosure, EnvironmentSource};
 use crate::spec::settings::{RunAs, Settings};
 
 pub use super::planner::build::BuildPlan;
@@ -47,15 +47,6 @@ pub struct Request<'a> {
     pub host: HostMay,
     /// The environment, where it is not the experiment's own folder.
     pub source: Option<&'a EnvironmentSource>,
-}
-
-/// An environment that a job file names.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EnvironmentSource {
-    /// A folder with a Dockerfile of that name.
-    Folder { directory: PathBuf, dockerfile: String },
-    /// An image as it is.
-    Image(String),
 }
 
 impl Request<'_> {

@@ -6,7 +6,6 @@ use std::time::SystemTime;
 use crate::orchestrate::execute::files::{self, FileError};
 use crate::orchestrate::host::process;
 use crate::project::layout::Layout;
-use crate::project::name::ExperimentName;
 use crate::spec::env_vars::Environment;
 use crate::spec::hint::Explain;
 use crate::spec::plan::IfThere;
@@ -19,21 +18,6 @@ pub const PLAN: &str = "plan.json";
 pub const LIVE: &str = "live.json";
 /// File with how it ended.
 pub const OUTCOME: &str = "outcome.json";
-
-const ADJECTIVES: [&str; 48] = [
-    "able", "amber", "ample", "apt", "bold", "brave", "bright", "brisk", "calm", "candid", "clear", "clever",
-    "deft", "eager", "early", "fair", "fleet", "fond", "frank", "free", "fresh", "gentle", "glad", "golden",
-    "grand", "green", "happy", "hardy", "keen", "kind", "light", "lively", "lucid", "merry", "mild", "neat",
-    "noble", "plain", "proud", "quick", "quiet", "rapid", "ready", "sharp", "steady", "sunny", "swift",
-    "warm",
-];
-
-const ANIMALS: [&str; 48] = [
-    "auk", "badger", "bat", "bear", "beaver", "bison", "boar", "crane", "crow", "curlew", "deer", "dingo",
-    "dove", "eagle", "elk", "ermine", "falcon", "ferret", "finch", "fox", "gecko", "goose", "hare", "hawk",
-    "heron", "ibex", "ibis", "jay", "kite", "lark", "lemur", "linnet", "lynx", "marten", "mole", "newt",
-    "otter", "owl", "panda", "puffin", "raven", "robin", "seal", "stoat", "swan", "tapir", "vole", "wren",
-];
 
 /// Trouble with the journal itself.
 #[derive(Debug, thiserror::Error)]
@@ -62,42 +46,15 @@ impl Explain for JournalError {
     }
 }
 
-/// A memorable name out of a seed: `brave_otter`.
-pub fn memorable(seed: u64) -> String {
-    let adjective = ADJECTIVES[usize::try_from(seed % 48).unwrap_or(0)];
-    let animal = ANIMALS[usize::try_from(seed / 48 % 48).unwrap_or(0)];
-    format!("{adjective}_{animal}")
-}
-
-/// The next run's folder: its name is free at this moment, and two scaf at once differ in the seed.
-pub fn next_run(
-    layout: &Layout,
-    experiment: &ExperimentName,
-    now: jiff::Timestamp,
-    seed: u64,
-) -> (String, PathBuf) {
-    let time = now.strftime("%Y%m%d-%H%M%S").to_string();
-    let folder = layout.runs_dir().join(experiment.as_str());
-    let mut seed = seed;
-    loop {
-        let name = format!("{time}_{}", memorable(seed));
-        let path = folder.join(&name);
-        if !path.exists() {
-            return (name, path);
-        }
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-    }
-}
-
-/// Writes `plan.json`; the folder is made.
+/// Writes `plan.json`. One that is there is another run's.
 pub fn open(folder: &Path, record: &Record) -> Result<(), JournalError> {
-    write(&folder.join(PLAN), record)
+    write(&folder.join(PLAN), record, IfThere::Refuse)
 }
 
 /// Says that this scaf works on the run, and, once there is one, with which process. In `known`, a folder
 /// of the user's, a link leads to the run, so that `ps --all` finds it.
 pub fn working(folder: &Path, known: Option<&Path>) -> Result<(), JournalError> {
-    write(&folder.join(LIVE), &live(None))?;
+    write(&folder.join(LIVE), &live(None), IfThere::Replace)?;
     if let Some(known) = known {
         files::symlink(&known.join(link_name(folder)), folder)?;
     }
@@ -106,7 +63,7 @@ pub fn working(folder: &Path, known: Option<&Path>) -> Result<(), JournalError> 
 
 /// The run is this process of this machine.
 pub fn started(folder: &Path, id: u32) -> Result<(), JournalError> {
-    write(&folder.join(LIVE), &live(process::identify(id)))
+    write(&folder.join(LIVE), &live(process::identify(id)), IfThere::Replace)
 }
 
 /// Nobody works on it any more.
@@ -138,17 +95,17 @@ pub fn known_runs(environment: &Environment) -> Option<PathBuf> {
 
 /// Writes `outcome.json`.
 pub fn close(folder: &Path, outcome: &Outcome) -> Result<(), JournalError> {
-    write(&folder.join(OUTCOME), outcome)
+    write(&folder.join(OUTCOME), outcome, IfThere::Replace)
 }
 
-fn write(path: &Path, value: &impl serde::Serialize) -> Result<(), JournalError> {
+fn write(path: &Path, value: &impl serde::Serialize, if_there: IfThere) -> Result<(), JournalError> {
     let mut text = serde_json::to_string_pretty(value)
         .map_err(|error| JournalError::Form { path: path.to_owned(), reason: error.to_string() })?;
     text.push('\n');
     if let Some(parent) = path.parent() {
         files::make_directory(parent)?;
     }
-    files::write_whole(path, &text, false, IfThere::Replace)?;
+    files::write_whole(path, &text, false, if_there)?;
     Ok(())
 }
 

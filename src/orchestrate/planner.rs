@@ -12,6 +12,7 @@ pub mod job;
 pub mod layer;
 pub mod new_exp;
 pub mod pins;
+pub mod rerun;
 pub mod run;
 pub mod stop;
 pub mod venv;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::plan::Plan;
-use super::run::Intent;
+use super::run::{EnvironmentSource, Intent};
 use super::ticket::Supervisor;
 
 /// Version of both files' form.
@@ -37,6 +37,12 @@ pub struct Record {
     pub image: Option<String>,
     /// The image's id where it was there already when the run was planned; else in the outcome.
     pub image_id: Option<String>,
+    /// Words of `build-xargs` that are part of what the image is; absent in records of older versions.
+    #[serde(default)]
+    pub build_words: Vec<String>,
+    /// Where a job file names another environment than the experiment's; absent as above.
+    #[serde(default)]
+    pub environment: Option<EnvironmentSource>,
     /// Digest of `requirements.lock`, or of `requirements.txt` where there is no lock.
     pub lock: Option<String>,
     pub git: Option<Git>,

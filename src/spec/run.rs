@@ -72,6 +72,16 @@ pub enum Enclosure {
     Venv(PathBuf),
 }
 
+/// An environment that is not the experiment's own folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnvironmentSource {
+    /// A folder with a Dockerfile of that name.
+    Folder { directory: PathBuf, dockerfile: String },
+    /// An image as it is.
+    Image(String),
+}
+
 /// One run, complete.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {

@@ -379,6 +379,8 @@ fn gc_keeps_a_job_whose_end_nobody_has_seen() {
     assert!(told.contains(&format!("`scaf jobs cancel {short}` ends it")), "{told}");
     let answer = on_azure(&test, &["gc", "--keep", "0", "--json"]).ok().json();
     assert_eq!(answer["kept_jobs"], serde_json::json!([format!("digits/{job}")]));
+    let again = on_azure(&test, &["runs", "rerun", &job]).status(1).stderr;
+    assert!(again.contains("was handed to azureml, which enclosed it by itself"), "{again}");
     // It can be ended still.
     on_azure(&test, &["jobs", "cancel", &job]).ok();
     assert!(noted(&test, "argv-cancel").contains("--name\nplum_tree_1\n"));

@@ -90,7 +90,7 @@ fn what_a_killed_scaf_left_in_a_container() {
     assert!(outcome["error"].as_str().unwrap().contains("killed outright"), "{outcome}");
     assert!(outcome["seconds"].as_f64().unwrap() >= 0.0);
     let runs = test.scaf(["runs"]).in_project().ok().stdout;
-    assert!(runs.contains("137 (interrupted)"), "{runs}");
+    assert!(runs.contains("interrupted (137)"), "{runs}");
     let label = format!("label=scaf.root={}", test.root().join("p").display());
     until("the container is gone", || docker(&["ps", "-aq", "--filter", &label]).1.is_empty());
 }

@@ -1,6 +1,42 @@
 //! `scaf runs`: the record, shown, compared and done again.
 
-use crate::support::{Test, need, python_image};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Test, need, python_image, python_minor};
+
+/// The image of the newest run: the one recorded is the one that it ran in.
+#[track_caller]
+fn image_of(test: &Test, experiment: &str) -> Value {
+    let record = test.record(experiment, "plan.json");
+    let ran: Vec<&Value> = record["plan"]["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|step| step["action"]["do"] == "run_container")
+        .map(|step| &step["action"]["container"]["image"])
+        .collect();
+    assert_eq!(ran, [&record["image"]]);
+    record["image"].clone()
+}
+
+fn name(run: &Path) -> String {
+    run.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+fn remove_image(tag: &Value) {
+    let removed = Command::new("docker").args(["image", "rm", "--force", tag.as_str().unwrap()]).output();
+    assert!(removed.unwrap().status.success());
+}
+
+fn builds(test: &Test, experiment: &str) -> usize {
+    let record = test.record(experiment, "plan.json");
+    let steps = record["plan"]["steps"].as_array().unwrap();
+    steps.iter().filter(|step| step["action"]["do"] == "build_image").count()
+}
 
 #[test]
 fn a_run_is_recorded_compared_and_done_again() {
@@ -24,7 +60,6 @@ fn a_run_is_recorded_compared_and_done_again() {
     test.write("src/lines/local.py", "print('two')\n");
     test.scaf(["local", "lines", "--engine", "docker"]).in_project().ok();
     let second = test.runs("lines").pop().unwrap();
-    let name = |path: &std::path::Path| path.file_name().unwrap().to_string_lossy().into_owned();
 
     let listed = test.scaf(["runs", "--json"]).in_project().ok().json();
     let names: Vec<&str> =
@@ -39,7 +74,93 @@ fn a_run_is_recorded_compared_and_done_again() {
     // The first again: its own files, whatever the working tree has become.
     let again = test.scaf(["runs", "rerun", &name(&first)]).in_project().ok();
     assert_eq!(again.stdout, "one --epochs 8\n");
+    assert_eq!(image_of(&test, "lines"), record["image"]);
 
     let outcome = test.scaf(["runs", "show", "nosuch"]).in_project().status(1);
     assert!(outcome.stderr.contains("no run named `nosuch`"), "{}", outcome.stderr);
+}
+
+#[test]
+fn done_again_it_is_in_the_same_image() {
+    if !need("docker") {
+        return;
+    }
+    python_image();
+    let test = Test::project();
+    // Of this test alone, since its images are removed.
+    let mark = format!("{}-{:?}", std::process::id(), std::time::SystemTime::now());
+    let dockerfile = format!(
+        "FROM python:{}-slim\nARG FLAVOUR=plain\nENV FLAVOUR=$FLAVOUR MARK='{mark}'\n",
+        python_minor()
+    );
+    test.write("src/lines/environment/Dockerfile", &dockerfile);
+    test.write("src/lines/environment/requirements.txt", "");
+    test.write("src/lines/local.py", "import os\nprint(os.environ['FLAVOUR'])\n");
+    let words = ["local", "lines", "--engine", "docker", "--build-xargs=--build-arg FLAVOUR=zzz --no-cache"];
+    assert_eq!(test.scaf(words).in_project().ok().stdout, "zzz\n");
+    let first = test.runs("lines").pop().unwrap();
+    let image = image_of(&test, "lines");
+    let again = |run: &str| test.scaf(["runs", "rerun", run]).in_project().ok();
+
+    let ran = again(&name(&first));
+    assert_eq!(ran.stdout, "zzz\n");
+    assert!(!ran.stderr.contains("environment has changed"), "{}", ran.stderr);
+    assert_eq!((image_of(&test, "lines"), builds(&test, "lines")), (image.clone(), 0));
+    // The image is gone, and comes back as it was. Of a run that was itself done again.
+    remove_image(&image);
+    let ran = again(&name(test.runs("lines").last().unwrap()));
+    assert_eq!(ran.stdout, "zzz\n");
+    assert!(ran.stderr.contains("is no longer there and is made again"), "{}", ran.stderr);
+    assert_eq!((image_of(&test, "lines"), builds(&test, "lines")), (image.clone(), 1));
+
+    // A record of an older scaf does not say how the image was made.
+    let path = first.join("plan.json");
+    let mut record: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!(record["build_words"], serde_json::json!(["--build-arg", "FLAVOUR=zzz"]));
+    for key in ["build_words", "environment"] {
+        record.as_object_mut().unwrap().remove(key).unwrap();
+    }
+    fs::write(&path, record.to_string()).unwrap();
+    let ran = again(&name(&first));
+    assert_eq!(ran.stdout, "plain\n");
+    let other = image_of(&test, "lines");
+    assert_ne!(other, image);
+    let told = format!(
+        "the environment has changed since: {} ran in `{}`, this runs in `{}`",
+        name(&first),
+        image.as_str().unwrap(),
+        other.as_str().unwrap()
+    );
+    assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+    remove_image(&image);
+    remove_image(&other);
+}
+
+#[test]
+fn a_job_done_again_is_in_the_environment_that_its_file_names() {
+    if !need("docker") {
+        return;
+    }
+    python_image();
+    let test = Test::project();
+    let from = format!("FROM python:{}-slim\n", python_minor());
+    test.write("src/lines/environment/Dockerfile", &from);
+    test.write("src/lines/environment/requirements.txt", "");
+    test.write("src/lines/elsewhere/Dockerfile", &format!("{from}ENV WHERE=elsewhere\n"));
+    test.write("src/lines/train.py", "import os, sys\nprint(os.environ.get('WHERE'), sys.argv[1:])\n");
+    test.write(
+        "src/lines/job.yaml",
+        "command: python train.py ${{inputs.word}}\ninputs: { word: hello }\nenvironment: { build: { path: ./elsewhere } }\n",
+    );
+    let handed = test.scaf(["job", "lines", "--engine", "docker", "--json"]).in_project().ok().json();
+    let job = handed["job"].as_str().unwrap().to_owned();
+    assert_eq!(test.scaf(["jobs", "attach", &job]).in_project().ok().stdout, "elsewhere ['hello']\n");
+    let image = image_of(&test, "lines");
+    // The working tree goes on; the bundle has its environment as it was.
+    test.write("src/lines/elsewhere/Dockerfile", &format!("{from}ENV WHERE=nowhere\n"));
+    let ran = test.scaf(["runs", "rerun", &job]).in_project().ok();
+    assert_eq!(ran.stdout, "elsewhere ['hello']\n");
+    assert!(!ran.stderr.contains("environment has changed"), "{}", ran.stderr);
+    assert_eq!((image_of(&test, "lines"), builds(&test, "lines")), (image, 0));
+    assert_eq!(test.record("lines", "outcome.json")["status"], 0);
 }

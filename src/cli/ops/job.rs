@@ -8,7 +8,7 @@ use super::run::{JobParts, Wanted, prepare};
 use crate::cli::args::{JobArgs, RunOptions};
 use crate::cli::context::{Context, Project};
 use crate::cli::failure::Failure;
-use crate::orchestrate::enclosure::EnvironmentSource;
+use crate::orchestrate::claim::Claim;
 use crate::orchestrate::execute::{self, World};
 use crate::orchestrate::host::{clock, git, who};
 use crate::orchestrate::load::job::{self as load_job, LoadedJob};
@@ -25,7 +25,7 @@ use crate::spec::job::{CommandJob, InputValue, Job, JobEnvironment, JobFileError
 use crate::spec::place::{Problem, near_miss};
 use crate::spec::plan::{Action, Plan};
 use crate::spec::record::{self, Outcome, Record};
-use crate::spec::run::Intent;
+use crate::spec::run::{EnvironmentSource, Intent};
 use crate::spec::run_flags;
 use crate::spec::settings::{Settings, TARGET_KINDS, TargetSettings};
 use crate::spec::ticket::{self, State, Ticket};
@@ -174,7 +174,7 @@ impl Handover<'_> {
                 job: Some(JobParts { job: (**job).clone(), file: self.shown.clone(), located, environment }),
             },
         )?;
-        let (mut record, folder) = (prepared.record, prepared.folder);
+        let (mut record, folder) = (prepared.record, prepared.claim.folder.clone());
         detached(&mut record.plan);
         self.context.ui.say(&prepared.first_line);
         for note in &prepared.notes {
@@ -228,7 +228,9 @@ impl Handover<'_> {
             cache: cache.as_deref(),
         })?;
         self.all_in(&surveyed.manifest)?;
-        let (run, folder) = journal::next_run(layout, &self.experiment.name, clock::now(), clock::seed());
+        let hold = !self.context.global.dry_run;
+        let claim = Claim::take(layout, &self.experiment.name, clock::now(), clock::seed(), hold)?;
+        let (run, folder) = (claim.run.clone(), claim.folder.clone());
         let store = layout.bundles_dir().join(&surveyed.digest);
         let code = folder.join("code");
         let mut plan =
@@ -351,6 +353,8 @@ impl Handover<'_> {
             bundle: Some(bundle),
             image: None,
             image_id: None,
+            build_words: Vec::new(),
+            environment: None,
             lock: None,
             git: perform::keep_git(folder, state)?,
             host: who::machine(&caller),

@@ -1,47 +1,35 @@
 //! `scaf runs rerun`: the same bundle, in the same image, with the same words.
 
+use std::path::Path;
+
 use super::run::{self, Prepared};
 use crate::cli::context::{Context, Project};
 use crate::cli::failure::Failure;
+use crate::orchestrate::claim::Claim;
 use crate::orchestrate::enclosure::{self, Enclosed};
+use crate::orchestrate::execute::files;
 use crate::orchestrate::gpus::{self, Giver, Wish};
 use crate::orchestrate::host::{clock, who};
-use crate::orchestrate::journal;
+use crate::orchestrate::journal::{self, Entry};
+use crate::orchestrate::planner::rerun::{self, Again};
 use crate::orchestrate::selection::HostMay;
 use crate::project::experiment::Experiment;
 use crate::project::name::ExperimentName;
-use crate::spec::container::EnvValue;
 use crate::spec::gpu::GpuRequest;
-use crate::spec::plan::{Action, Plan};
-use crate::spec::record::Record;
-use crate::spec::run::Intent;
+use crate::spec::plan::{Action, IfThere, Step};
+use crate::spec::record::{Git, Record};
+use crate::spec::run::{EnvironmentSource, Intent};
+use crate::spec::settings::EngineChoice;
 
 pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, Failure> {
     let entry = journal::find(&project.layout, word)?;
     let old = entry.record()?;
-    let Some(digest) = &old.bundle else {
-        return Err(Failure::user(format!(
-            "`{}` mounted the working tree, so there is nothing to run again",
-            old.run
-        ))
-        .hint(format!("`scaf {} {}` starts a new one", old.intent.name(), old.experiment)));
-    };
-    let store = project.layout.bundles_dir().join(digest);
-    if !store.is_dir() {
-        return Err(Failure::user(format!("the bundle of `{}` is no longer kept", old.run)).hint(
-            match &old.git {
-                Some(git) => format!("its commit is {}", git.commit),
-                None => "`scaf gc` takes away what no kept run needs".to_owned(),
-            },
-        ));
-    }
     let name = ExperimentName::adopted(&old.experiment)
         .ok_or_else(|| Failure::user(format!("`{}` is no name of an experiment", old.experiment)))?;
-    // The enclosure is made, where it is gone, from the bundle's own environment folder.
-    let kept = Experiment { name: name.clone(), dir: store };
+    let kept = kept(project, &old, &name)?;
     let mut settings = context.settings(project, &kept);
     if context.global.engine.is_none()
-        && let Some(choice) = crate::spec::settings::EngineChoice::parse(&old.engine)
+        && let Some(choice) = EngineChoice::parse(&old.engine)
     {
         settings.engine.default = choice;
     }
@@ -50,17 +38,30 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
         Intent::Jupyter => Some(enclosure::Layer::Notebook),
         Intent::Local | Intent::Terminal | Intent::Job => None,
     };
+    let source = old.environment.clone().map(|source| within(source, project, &name, &kept.dir));
     let enclosed = enclosure::find(&enclosure::Request {
         layout: &project.layout,
         experiment: &kept,
         settings: &settings,
         environment: &context.environment,
-        build_words: &[],
+        build_words: &old.build_words,
         layer,
         host: HostMay::WhenNamed,
-        source: None,
+        source: source.as_ref(),
     })?;
-    let Enclosed { engine, moby, version, prepare, image, image_id, first_line, mut notes, .. } = enclosed;
+    let Enclosed {
+        engine,
+        moby,
+        version,
+        reason: _,
+        enclosure,
+        prepare,
+        image,
+        image_id,
+        lock,
+        first_line,
+        mut notes,
+    } = enclosed;
     if engine.name() != old.engine {
         return Err(Failure::user(format!(
             "`{}` ran with {}, this would be {}",
@@ -70,62 +71,64 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
         ))
         .hint(format!("say `--engine {}`", old.engine)));
     }
-    if image.is_some() && image != old.image {
-        notes.push(format!(
-            "the image is another one than then ({} now, {} then)",
-            image.as_deref().unwrap_or("none"),
-            old.image.as_deref().unwrap_or("none"),
-        ));
-    }
-    let now = clock::now();
-    let (run, folder) = journal::next_run(&project.layout, &name, now, clock::seed());
-    let mut plan = renamed(&old.plan, &old.run, &run)?;
-    plan.steps.retain(|step| {
-        !matches!(
-            step.action,
-            Action::KeepBundle { .. } | Action::BuildImage { .. } | Action::MakeVenv { .. }
-        )
-    });
-    plan.steps.splice(0..0, prepare);
     // GPUs that were idle then may be busy now: idle ones are looked for again.
     let wish = old
         .gpus
         .as_deref()
         .and_then(|shown| GpuRequest::parse(shown.split(" (").next().unwrap_or(shown)).ok())
         .map(|request| Wish { request, optional: false });
-    let mut gpus = gpus::choose(
-        wish.as_ref(),
-        &Giver::of(moby.as_ref()),
-        !context.global.dry_run,
-        &context.environment,
-    )?;
-    notes.append(&mut gpus.warnings);
-    let (tty, stdin) = run::streams(moby.is_some() && !context.global.json);
-    for step in &mut plan.steps {
-        if let Action::RunContainer { container, logs, .. } = &mut step.action {
-            container.tty = tty;
-            container.stdin = stdin;
-            if container.gpus.is_some() {
-                container.gpus.clone_from(&gpus.request);
-            }
-            if let Some(logs) = logs {
-                logs.stderr = (!tty).then(|| folder.join("stderr.log"));
-            }
-        }
-        if let (Action::RunProcess { env, .. }, Some(GpuRequest::Devices(devices))) =
-            (&mut step.action, &gpus.request)
-        {
-            env.insert("CUDA_VISIBLE_DEVICES".to_owned(), EnvValue::Plain(devices.join(",")));
-        }
+    let hold = !context.global.dry_run;
+    let mut gpus = gpus::choose(wish.as_ref(), &Giver::of(moby.as_ref()), hold, &context.environment)?;
+    let now = clock::now();
+    let claim = Claim::take(&project.layout, &name, now, clock::seed(), hold)?;
+    // Nobody stands beside a job, this once neither.
+    let attended = old.intent != Intent::Job;
+    let (tty, stdin) = run::streams(attended && moby.is_some() && !context.global.json);
+    let made_again = old.image.as_ref().filter(|old| builds(&prepare, old)).cloned();
+    let Again { plan, moved } = rerun::plan(rerun::Request {
+        old: &old,
+        run: &claim.run,
+        folder: &claim.folder,
+        enclosure: &enclosure,
+        prepare,
+        gpus: gpus.request.as_ref(),
+        tty,
+        stdin: stdin && attended,
+    })
+    .map_err(|error| Failure::ours(error.to_string()))?;
+    if let Some(moved) = &moved {
+        // What a virtual environment is of: its path says nothing.
+        let of = |version: &str| if moby.is_none() { format!(" ({version})") } else { String::new() };
+        notes.push(format!(
+            "the environment has changed since: {} ran in `{}`{}, this runs in `{}`{}",
+            old.run,
+            moved.then,
+            of(&old.engine_version),
+            moved.now,
+            of(&version)
+        ));
+    } else if let Some(image) = made_again {
+        notes.push(format!(
+            "the image `{image}` is no longer there and is made again: what it takes from elsewhere may have changed since"
+        ));
+    } else if let (Some(then), Some(now)) = (image_then(&entry, &old), &image_id)
+        && then != *now
+    {
+        notes.push(format!("the image was made anew since: {} ran in {then}, this runs in {now}", old.run));
     }
+    notes.append(&mut gpus.warnings);
     let caller = who::caller(&context.environment);
+    let git = old.git.clone().map(|git| if hold { carried(git, &entry.folder, &claim.folder) } else { git });
     let record = Record {
         scaf: env!("CARGO_PKG_VERSION").to_owned(),
-        run,
+        run: claim.run.clone(),
+        command: run::command(&plan),
         engine_version: version,
         engine_reason: format!("as in {}", old.run),
         image,
         image_id,
+        lock,
+        git,
         host: who::machine(&caller),
         gpus: gpus.shown.clone(),
         planned: clock::written(now),
@@ -135,12 +138,85 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
     run::finish(
         context,
         project,
-        Prepared { record, folder, moby, first_line, notes, kill_on_three_interrupts: true, gpus },
+        Prepared { record, claim, moby, first_line, notes, kill_on_three_interrupts: attended, gpus },
     )
 }
 
-/// The plan for another run: a run's name occurs in it only as such.
-fn renamed(plan: &Plan, old: &str, new: &str) -> Result<Plan, Failure> {
-    let text = serde_json::to_string(plan).map_err(|error| Failure::ours(error.to_string()))?;
-    serde_json::from_str(&text.replace(old, new)).map_err(|error| Failure::ours(error.to_string()))
+/// The experiment as it was then; the enclosure is made, where it is gone, from its environment folder.
+fn kept(project: &Project, old: &Record, name: &ExperimentName) -> Result<Experiment, Failure> {
+    if EngineChoice::parse(&old.engine).is_none() {
+        return Err(Failure::user(format!(
+            "`{}` was handed to {}, which enclosed it by itself",
+            old.run, old.engine
+        ))
+        .hint(format!("`scaf job {} --target {}` hands it over as it is now", old.experiment, old.engine)));
+    }
+    let Some(digest) = &old.bundle else {
+        return Err(Failure::user(format!(
+            "`{}` mounted the working tree, so there is nothing to run again",
+            old.run
+        ))
+        .hint(format!("`scaf {} {}` starts a new one", old.intent.name(), old.experiment)));
+    };
+    let dir = project.layout.bundles_dir().join(digest);
+    if dir.is_dir() {
+        return Ok(Experiment { name: name.clone(), dir });
+    }
+    Err(Failure::user(format!("the bundle of `{}` is no longer kept", old.run)).hint(match &old.git {
+        Some(git) => format!("its commit is {}", git.commit),
+        None => "`scaf gc` takes away what no kept run needs".to_owned(),
+    }))
+}
+
+/// An environment within the experiment's folder is in its bundle, too, as it was then.
+fn within(
+    source: EnvironmentSource,
+    project: &Project,
+    name: &ExperimentName,
+    kept: &Path,
+) -> EnvironmentSource {
+    let own = project.layout.experiment_dir(name);
+    match source {
+        EnvironmentSource::Folder { directory, dockerfile } => {
+            let real = own.canonicalize().unwrap_or(own);
+            let directory = match directory.strip_prefix(&real) {
+                Ok(below) if kept.join(below).is_dir() => kept.join(below),
+                _ => directory,
+            };
+            EnvironmentSource::Folder { directory, dockerfile }
+        }
+        EnvironmentSource::Image(image) => EnvironmentSource::Image(image),
+    }
+}
+
+fn builds(steps: &[Step], tag: &str) -> bool {
+    steps.iter().any(|step| matches!(&step.action, Action::BuildImage { build, .. } if build.tag == tag))
+}
+
+/// The id of the experiment's image then: known when the run was planned, or made by it.
+fn image_then(entry: &Entry, old: &Record) -> Option<String> {
+    let made = || {
+        let built: Vec<&str> = old
+            .plan
+            .steps
+            .iter()
+            .filter_map(|step| match &step.action {
+                Action::BuildImage { build, .. } => Some(build.tag.as_str()),
+                _ => None,
+            })
+            .collect();
+        // The outcome tells of the last one that was made.
+        let own = built.last().is_some_and(|last| old.image.as_deref() == Some(*last));
+        if own { entry.outcome().ok().flatten()?.image_id } else { None }
+    };
+    old.image_id.clone().or_else(made)
+}
+
+/// The state of the repository then, with the difference that stands beside the old record.
+fn carried(git: Git, from: &Path, to: &Path) -> Git {
+    let uncommitted = git.uncommitted.filter(|name| {
+        std::fs::read(from.join(name))
+            .is_ok_and(|text| files::write_whole(&to.join(name), text, false, IfThere::Refuse).is_ok())
+    });
+    Git { uncommitted, ..git }
 }

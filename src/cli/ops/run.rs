@@ -2,24 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::act;
 use crate::cli::args::{DataMode, RunOptions};
 use crate::cli::context::{Context, Project};
 use crate::cli::failure::Failure;
 use crate::cli::ui::quantity;
-use crate::orchestrate::enclosure::{self, Enclosed, EnvironmentSource};
+use crate::orchestrate::claim::Claim;
+use crate::orchestrate::enclosure::{self, Enclosed};
 use crate::orchestrate::engine::EncloseError;
 use crate::orchestrate::engine::moby::run::SignalSource;
 use crate::orchestrate::execute::World;
 use crate::orchestrate::gpus::{self, Chosen, Giver, Wish};
 use crate::orchestrate::host::{clock, git, who};
 use crate::orchestrate::load::bundle;
+use crate::orchestrate::planner::build::BuildFlags;
 use crate::orchestrate::planner::job::Located;
 use crate::orchestrate::planner::run::{Program, Request, Source, plan};
 use crate::orchestrate::selection::HostMay;
-use crate::orchestrate::{journal, perform, planner};
+use crate::orchestrate::{perform, planner};
 use crate::project::experiment::Experiment;
 use crate::spec::byte_size;
 use crate::spec::capability::Capability;
@@ -27,7 +29,7 @@ use crate::spec::gpu::GpuRequest;
 use crate::spec::job::CommandJob;
 use crate::spec::mount::Access;
 use crate::spec::record::{self, Outcome, Record};
-use crate::spec::run::{self, Intent, RunFlags};
+use crate::spec::run::{self, EnvironmentSource, Intent, RunFlags};
 use crate::spec::run_flags;
 use crate::spec::settings::{EngineChoice, RunAs, Settings};
 
@@ -60,7 +62,7 @@ pub struct JobParts {
 /// A run, ready to be printed or performed.
 pub struct Prepared {
     pub record: Record,
-    pub folder: PathBuf,
+    pub claim: Claim,
     pub moby: Option<crate::orchestrate::engine::moby::Moby>,
     /// Said before anything else.
     pub first_line: String,
@@ -143,7 +145,8 @@ pub fn prepare(
     }
 
     let now = clock::now();
-    let (name, folder) = journal::next_run(layout, &experiment.name, now, clock::seed());
+    let claim = Claim::take(layout, &experiment.name, now, clock::seed(), !context.global.dry_run)?;
+    let (name, folder) = (claim.run.clone(), claim.folder.clone());
     let caller = who::caller(&context.environment);
     let mut env: BTreeMap<_, _> = settings.run.env.iter().map(|word| run_flags::env_word(word)).collect();
     let mut program = wanted.program.clone();
@@ -228,6 +231,8 @@ pub fn prepare(
         bundle: digest,
         image,
         image_id,
+        build_words: BuildFlags::parse(&build_words)?.lasting(),
+        environment: wanted.job.and_then(|parts| parts.environment),
         lock,
         git: if context.global.dry_run { None } else { perform::keep_git(&folder, git)? },
         host: who::machine(&caller),
@@ -237,7 +242,7 @@ pub fn prepare(
     };
     Ok(Prepared {
         record,
-        folder,
+        claim,
         moby,
         first_line,
         notes,
@@ -267,7 +272,7 @@ pub fn finish_with(
     prepared: Prepared,
     signals: Option<SignalSource>,
 ) -> Result<u8, Failure> {
-    let Prepared { record, folder, moby, first_line, notes, kill_on_three_interrupts, gpus } = prepared;
+    let Prepared { record, claim, moby, first_line, notes, kill_on_three_interrupts, gpus } = prepared;
     context.ui.say(&first_line);
     for note in notes {
         context.ui.warning(&note);
@@ -281,8 +286,8 @@ pub fn finish_with(
         .with_signals(signals);
     world.kill_on_three_interrupts = kill_on_three_interrupts;
     world.watched_gpus.clone_from(&gpus.watched);
-    let outcome = perform::perform(&folder, &record, &world)?;
-    conclude(context, project, &record, &folder, &outcome)?;
+    let outcome = perform::perform(&claim.folder, &record, &world)?;
+    conclude(context, project, &record, &claim.folder, &outcome)?;
     Ok(outcome.status)
 }
 
@@ -323,7 +328,8 @@ pub fn conclude(
     Ok(())
 }
 
-fn command(plan: &crate::spec::plan::Plan) -> Vec<String> {
+/// What runs, as words.
+pub fn command(plan: &crate::spec::plan::Plan) -> Vec<String> {
     use crate::spec::plan::Action;
     plan.steps
         .iter()

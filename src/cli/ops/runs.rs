@@ -101,6 +101,8 @@ fn facts(record: &Record, outcome: Option<&Outcome>) -> Vec<(&'static str, Strin
         "image id",
         record.image_id.as_ref().or_else(|| outcome.and_then(|outcome| outcome.image_id.as_ref())),
     );
+    let words = crate::spec::plan::shell::line(&record.build_words);
+    maybe("build words", Some(&words).filter(|words| !words.is_empty()));
     maybe("bundle", record.bundle.as_ref());
     maybe("lock", record.lock.as_ref());
     maybe("gpus", record.gpus.as_ref());

@@ -1,4 +1,4 @@
-//! The time, and a number that no other scaf has at the same moment.
+//! The time, and a number that hardly another scaf has at the same moment.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,7 +17,8 @@ pub fn written_system(time: SystemTime) -> String {
     jiff::Timestamp::try_from(time).map_or_else(|_| String::new(), written)
 }
 
-/// A seed for names: two scaf on one machine never share process and time both.
+/// A seed for names. Two scaf on one machine do not share process and time both, but a name may have so few
+/// forms that theirs are the same: whoever uses one makes sure of it.
 pub fn seed() -> u64 {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let mut hasher = blake3::Hasher::new();

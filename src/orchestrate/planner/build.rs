@@ -161,6 +161,23 @@ impl BuildFlags {
         }
         Ok(flags)
     }
+
+    /// The words that are part of what the image is; how it is made this once is not.
+    pub fn lasting(&self) -> Vec<String> {
+        let Self { args, no_cache: _, pull: _, network } = self;
+        let mut words = Vec::new();
+        for (name, value) in args {
+            words.push("--build-arg".to_owned());
+            words.push(match value {
+                ArgValue::Plain(value) => format!("{name}={value}"),
+                ArgValue::FromHost => name.clone(),
+            });
+        }
+        if let Some(network) = network {
+            words.extend(["--network".to_owned(), network.clone()]);
+        }
+        words
+    }
 }
 
 fn switch(word: &str, value: Option<&str>) -> Result<bool, BuildPlanError> {

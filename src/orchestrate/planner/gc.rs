@@ -175,8 +175,10 @@ fn unkept<'a>(runs: &'a [RunFacts], keep: &Keep) -> Vec<&'a RunFacts> {
     }
     let mut old = Vec::new();
     for runs in by_experiment.values_mut() {
-        // A name begins with its time.
-        runs.sort_by(|a, b| b.name.cmp(&a.name));
+        // A name begins with its time; those of one second stay in the order in which they were found,
+        // which is the newest first.
+        let second = |run: &RunFacts| run.name.split('_').next().map(str::to_owned);
+        runs.sort_by_key(|run| std::cmp::Reverse(second(run)));
         for (at, run) in runs.iter().enumerate() {
             let among_newest = keep.newest.is_some_and(|count| at < count);
             let young = keep.days.is_some_and(|days| run.folder.age < i64::from(days) * 86_400);

@@ -1,0 +1,201 @@
+//! A recorded run once more: its plan under another name, in the enclosure that there is now.
+
+use std::path::{Path, PathBuf};
+
+use crate::spec::container::EnvValue;
+use crate::spec::gpu::GpuRequest;
+use crate::spec::plan::{Action, Plan, Step};
+use crate::spec::record::Record;
+use crate::spec::run::Enclosure;
+
+/// What it is made of.
+pub struct Request<'a> {
+    pub old: &'a Record,
+    /// Name and folder of the run that is to be.
+    pub run: &'a str,
+    pub folder: &'a Path,
+    pub enclosure: &'a Enclosure,
+    /// The steps that make the enclosure, when it is not there.
+    pub prepare: Vec<Step>,
+    pub gpus: Option<&'a GpuRequest>,
+    pub tty: bool,
+    pub stdin: bool,
+}
+
+/// The plan, and what the run was and will be enclosed in where that is not the same.
+pub struct Again {
+    pub plan: Plan,
+    pub moved: Option<Moved>,
+}
+
+/// An image or a virtual environment, then and now.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Moved {
+    pub then: String,
+    pub now: String,
+}
+
+pub fn plan(request: Request<'_>) -> Result<Again, serde_json::Error> {
+    let Request { old, run, folder, enclosure, prepare, gpus, tty, stdin } = request;
+    let mut plan = renamed(&old.plan, &old.run, run)?;
+    // What made the enclosure then; a command line in the plan of a run is for that alone.
+    plan.steps.retain(|step| {
+        !matches!(
+            step.action,
+            Action::KeepBundle { .. }
+                | Action::BuildImage { .. }
+                | Action::MakeVenv { .. }
+                | Action::Command { .. }
+        )
+    });
+    plan.steps.splice(0..0, prepare);
+    let mut moved = None;
+    for step in &mut plan.steps {
+        match (&mut step.action, enclosure) {
+            (Action::RunContainer { container, logs, .. }, Enclosure::Image(image)) => {
+                moved = differ(&container.image, image);
+                container.image.clone_from(image);
+                container.tty = tty;
+                container.stdin = stdin;
+                if container.gpus.is_some() {
+                    container.gpus = gpus.cloned();
+                }
+                if let Some(logs) = logs {
+                    logs.stderr = (!tty).then(|| folder.join("stderr.log"));
+                }
+            }
+            (Action::RunProcess { argv, env, .. }, Enclosure::Venv(venv)) => {
+                if let Some(EnvValue::Plain(then)) = env.get("VIRTUAL_ENV") {
+                    let then = PathBuf::from(then);
+                    moved = differ(&then.to_string_lossy(), &venv.to_string_lossy());
+                    let elsewhere = |text: &mut String| {
+                        if let Ok(below) = Path::new(&*text).strip_prefix(&then) {
+                            *text =
+                                if below.as_os_str().is_empty() { venv.clone() } else { venv.join(below) }
+                                    .to_string_lossy()
+                                    .into_owned();
+                        }
+                    };
+                    argv.first_mut().into_iter().for_each(elsewhere);
+                    for name in ["VIRTUAL_ENV", "PATH"] {
+                        if let Some(EnvValue::Plain(text) | EnvValue::Prefix(text)) = env.get_mut(name) {
+                            elsewhere(text);
+                        }
+                    }
+                }
+                if let Some(GpuRequest::Devices(devices)) = gpus {
+                    env.insert("CUDA_VISIBLE_DEVICES".to_owned(), EnvValue::Plain(devices.join(",")));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(Again { plan, moved })
+}
+
+fn differ(then: &str, now: &str) -> Option<Moved> {
+    (then != now).then(|| Moved { then: then.to_owned(), now: now.to_owned() })
+}
+
+/// The plan for another run: a run's name occurs in it only as such.
+fn renamed(plan: &Plan, old: &str, new: &str) -> Result<Plan, serde_json::Error> {
+    serde_json::from_str(&serde_json::to_string(plan)?.replace(old, new))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::spec::record::{Host, VERSION};
+    use crate::spec::run::Intent;
+
+    fn on_the_host(venv: &str) -> Record {
+        let mut plan = Plan::new("scaf local e (20261122-155001_brave_otter)");
+        let make = |path: &str| Action::MakeVenv {
+            path: path.into(),
+            python: "/usr/bin/python3".into(),
+            requirements: Vec::new(),
+            more: Vec::new(),
+            uv: None,
+        };
+        plan.step("make the virtual environment", make(venv));
+        plan.step(
+            "local e",
+            Action::RunProcess {
+                argv: vec![format!("{venv}/bin/python"), "e/local.py".into(), format!("{venv}/bin/python")],
+                cwd: "/p/runs/e/20261122-155001_brave_otter/mnt".into(),
+                env: BTreeMap::from([
+                    ("PATH".to_owned(), EnvValue::Prefix(format!("{venv}/bin"))),
+                    ("VIRTUAL_ENV".to_owned(), EnvValue::Plain(venv.to_owned())),
+                ]),
+                unset: Vec::new(),
+                stdin: false,
+                logs: None,
+                ready: None,
+            },
+        );
+        Record {
+            version: VERSION,
+            scaf: "0".into(),
+            run: "20261122-155001_brave_otter".into(),
+            experiment: "e".into(),
+            intent: Intent::Local,
+            command: Vec::new(),
+            parameters: BTreeMap::new(),
+            engine: "host".into(),
+            engine_version: "Python 3.11.6".into(),
+            engine_reason: "asked for".into(),
+            bundle: Some("b".into()),
+            image: None,
+            image_id: None,
+            build_words: Vec::new(),
+            environment: None,
+            lock: None,
+            git: None,
+            host: Host {
+                name: "h".into(),
+                os: "linux".into(),
+                arch: "x86_64".into(),
+                cpus: 1,
+                user: "u".into(),
+            },
+            gpus: None,
+            planned: "2026-11-22T15:50:01.000Z".into(),
+            plan,
+        }
+    }
+
+    fn again(old: &Record, venv: &str) -> Again {
+        plan(Request {
+            old,
+            run: "20261123-000000_calm_owl",
+            folder: Path::new("/p/runs/e/20261123-000000_calm_owl"),
+            enclosure: &Enclosure::Venv(venv.into()),
+            prepare: vec![Step {
+                why: "make the virtual environment".into(),
+                when: crate::spec::plan::When::InTurn,
+                action: Action::MakeDirectory { path: venv.into() },
+            }],
+            gpus: None,
+            tty: false,
+            stdin: false,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn the_process_runs_in_the_environment_that_is_made() {
+        let old = on_the_host("/cache/venvs/1");
+        assert_eq!(again(&old, "/cache/venvs/1").moved, None);
+        let Again { plan, moved } = again(&old, "/cache/venvs/2");
+        assert_eq!(moved, Some(Moved { then: "/cache/venvs/1".into(), now: "/cache/venvs/2".into() }));
+        assert_eq!(plan.steps.len(), 2);
+        let Action::RunProcess { argv, cwd, env, .. } = &plan.steps[1].action else { panic!() };
+        // What the user typed stays as it is.
+        assert_eq!(argv, &["/cache/venvs/2/bin/python", "e/local.py", "/cache/venvs/1/bin/python"]);
+        assert_eq!(cwd, Path::new("/p/runs/e/20261123-000000_calm_owl/mnt"));
+        assert_eq!(env["PATH"], EnvValue::Prefix("/cache/venvs/2/bin".into()));
+        assert_eq!(env["VIRTUAL_ENV"], EnvValue::Plain("/cache/venvs/2".into()));
+    }
+}
