@@ -130,13 +130,14 @@ fn the_users_of_the_image_stay_when_they_are_wanted() {
     ok(&test, &["init", "p"]);
     ok(&test, &["new-exp", "mine", "--template", "minimal"]);
     let dockerfile = test.path("src/mine/environment/Dockerfile");
-    fs::write(dockerfile, format!("FROM {}\nUSER 4321:4321\n", python_image())).unwrap();
+    fs::write(dockerfile, format!("FROM {}\nLABEL test=nonroot-plans\nUSER 4321:4321\n", python_image()))
+        .unwrap();
     fs::write(test.path("src/mine/local.py"), "import os; print(os.getuid())\n").unwrap();
     assert_eq!(ok(&test, &["local", "--engine", "docker"]), format!("{WHO}\n"));
     let settings = test.read("scaf.toml") + "\n[experiment.\"mine\".engine]\nuser = \"image\"\n";
     fs::write(test.path("scaf.toml"), settings).unwrap();
     assert_eq!(ok(&test, &["local", "--engine", "docker"]), "4321\n");
-    // A layer is root's work, and what runs in it is not.
+    // A layer is root's work, and what runs in it is not. Of the images here no layer is ever made.
     for command in ["test", "jupyter"] {
         let plan = ok(&test, &[command, "--engine", "docker", "--dry-run"]);
         let layer = plan.split_once("USER root\n").unwrap_or_else(|| panic!("{plan}")).1;
@@ -144,8 +145,11 @@ fn the_users_of_the_image_stay_when_they_are_wanted() {
     }
     // Also where the image is yet to be made: it is what the Dockerfile says, else what its base says.
     for (more, wanted) in [("USER 4321:4321\nRUN true\nUSER other\n", Some("other")), ("RUN true\n", None)] {
-        fs::write(test.path("src/mine/environment/Dockerfile"), format!("FROM {}\n{more}", python_image()))
-            .unwrap();
+        fs::write(
+            test.path("src/mine/environment/Dockerfile"),
+            format!("FROM {}\nLABEL test=nonroot-plans\n{more}", python_image()),
+        )
+        .unwrap();
         let plan = ok(&test, &["test", "--engine", "docker", "--dry-run"]);
         let layer = plan.rsplit_once("USER root\n").unwrap_or_else(|| panic!("{plan}")).1;
         let user = layer.lines().find_map(|line| line.strip_prefix("USER "));
