@@ -192,13 +192,13 @@ mod tests {
         assert_eq!(take(false).run, "19700101-000000_able_auk");
         assert_eq!(fs::read_dir(layout.runs_dir()).unwrap().count(), 0);
         let claim = take(true);
-        fs::write(claim.folder.join("uncommitted.diff"), "").unwrap();
+        fs::File::create(claim.folder.join("uncommitted.diff")).unwrap();
         assert_ne!(take(false).run, claim.run);
         drop(claim);
         assert_eq!(fs::read_dir(layout.runs_dir()).unwrap().count(), 0);
         let claim = take(true);
         let folder = claim.folder.clone();
-        fs::write(folder.join(PLAN), "").unwrap();
+        fs::File::create(folder.join(PLAN)).unwrap();
         drop(claim);
         assert!(folder.join(PLAN).is_file());
     }

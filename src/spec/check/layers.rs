@@ -243,7 +243,7 @@ fn refers_to_orchestration(code: &str) -> Option<usize> {
         let after = code[index + ORCHESTRATION.len()..].chars().next();
         let starts = before.is_none_or(|c| !c.is_alphanumeric() && !"_-.".contains(c));
         let ends = after.is_none_or(|c| !c.is_alphanumeric() && !"_-.".contains(c));
-        let word = code.trim_start().split_whitespace().next().unwrap_or_default();
+        let word = code.split_whitespace().next().unwrap_or_default();
         let copies = word.eq_ignore_ascii_case("COPY") || word.eq_ignore_ascii_case("ADD");
         // `../orchestration`, or what a Dockerfile copies; `/orchestration` is a place inside the image.
         let below = code[..*index].ends_with("./");
