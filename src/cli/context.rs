@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use super::args::Global;
 use super::failure::Failure;
 use super::ui::Ui;
+use crate::orchestrate::engine::moby::run::{Heard, SignalSource};
 use crate::orchestrate::load;
 use crate::project::experiment::Experiment;
 use crate::project::layout::Layout;
 use crate::project::name::ExperimentName;
 use crate::spec::env_vars::Environment;
+use crate::spec::hint::Fault;
 use crate::spec::settings::Settings;
 use crate::spec::settings::layer::Layer;
 
@@ -161,6 +163,9 @@ impl<'a> Context<'a> {
         use std::io::IsTerminal as _;
         let names: Vec<&str> = many.iter().map(|experiment| experiment.name.as_str()).collect();
         if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() && !self.global.json {
+            // A Ctrl-C must not end the program while the menu hides the cursor (console 0.16 raises SIGINT).
+            let heard = Heard::begin(SignalSource::Process)
+                .map_err(|error| Failure::user(format!("cannot listen for signals: {error}")))?;
             let chosen = dialoguer::Select::new()
                 .with_prompt("which experiment")
                 .items(&names)
@@ -168,7 +173,13 @@ impl<'a> Context<'a> {
                 .interact_opt();
             return match chosen {
                 Ok(Some(index)) => Ok(many[index].clone()),
-                Ok(None) | Err(_) => Err(Failure::user("no experiment was chosen")),
+                Ok(None) => Err(Failure::user("no experiment was chosen")),
+                Err(_) => {
+                    // The terminal is gone where this fails, and its cursor with it.
+                    let _ = console::Term::stderr().show_cursor();
+                    let fault = heard.take().map_or(Fault::User, Fault::Interrupted);
+                    Err(Failure { fault, ..Failure::user("no experiment was chosen") })
+                }
             };
         }
         Err(Failure::usage("which experiment? there are several")
