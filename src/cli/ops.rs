@@ -10,7 +10,6 @@ pub mod dependency;
 pub mod doctor;
 pub mod eject;
 pub mod format;
-pub mod from_code;
 pub mod gc;
 pub mod help;
 pub mod init;

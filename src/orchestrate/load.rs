@@ -3,6 +3,7 @@
 pub mod ancestor;
 pub mod bundle;
 pub mod check;
+pub mod code;
 pub mod environment;
 pub mod experiments;
 pub mod ground;

@@ -16,8 +16,7 @@ use notify_debouncer_full::{
     DebounceEventResult, DebouncedEvent, Debouncer, RecommendedCache, new_debouncer,
 };
 
-use crate::orchestrate::execute::files::UNFINISHED;
-use crate::orchestrate::load::bundle::rules::Rules;
+use crate::orchestrate::load::bundle::rules::{Rules, is_an_editors};
 use crate::orchestrate::load::bundle::walk::{Folder, Walked, walk};
 use crate::orchestrate::load::bundle::{Problem, Request};
 use crate::project::layout::{ENVIRONMENT, IGNORE, Layout};
@@ -338,31 +337,12 @@ fn is_environment(inside: &[u8]) -> bool {
     inside.strip_prefix(ENVIRONMENT.as_bytes()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
-/// Files that editors and downloads make for themselves.
+/// What is not worth a run: an editor's own files, and what may be a file on its way to its name, which
+/// is part of a bundle once somebody asks for one.
 fn is_temporary(name: &OsStr) -> bool {
     let name = name.as_bytes();
-    let starts = |what: &str| name.starts_with(what.as_bytes());
-    let ends = |what: &str| name.ends_with(what.as_bytes());
-    // vim: swap files, and a file to see whether it may write; backups with `~`.
-    (starts(".") && name.len() > 5 && [".swp", ".swo", ".swn", ".swx"].iter().any(|end| ends(end)))
-        || ends(".swp")
-        || ends(".swx")
-        || name == b"4913"
-        || ends("~")
-        // Emacs: locks and autosaves.
-        || starts(".#")
-        || (starts("#") && ends("#"))
-        // JetBrains, GNOME, KDE, LibreOffice.
-        || ends("___jb_tmp___")
-        || ends("___jb_old___")
-        || starts(".goutputstream-")
-        || ends(".kate-swp")
-        || (starts(".~lock.") && ends("#"))
-        // Anything that writes beside and renames; NFS's files that are removed and still open.
-        || ends(".tmp")
-        || ends(".part")
-        || starts(".nfs")
-        || starts(UNFINISHED)
+    // vim makes and removes 4913 to see whether it may write.
+    is_an_editors(name) || name == b"4913" || name.ends_with(b".tmp") || name.ends_with(b".part")
 }
 
 #[cfg(test)]

@@ -1,10 +1,39 @@
 //! Jupyter notebooks, as far as their code and their outputs matter.
 
+use ruff_python_ast::statement_visitor::{StatementVisitor, walk_stmt};
+use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt as walk_whole};
+use ruff_python_ast::{Expr, Mod, Stmt};
+use ruff_python_parser::{Mode, ParseOptions, parse};
+use ruff_text_size::{Ranged, TextSize};
 use serde::Deserialize;
+
+use super::python::imports::lower_first;
 
 #[derive(Deserialize)]
 struct Notebook {
     cells: Vec<Cell>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Default, Deserialize)]
+struct Metadata {
+    #[serde(default)]
+    kernelspec: Option<Kernel>,
+    #[serde(default)]
+    language_info: Option<Language>,
+}
+
+#[derive(Deserialize)]
+struct Kernel {
+    #[serde(default)]
+    language: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Language {
+    #[serde(default)]
+    name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -21,12 +50,41 @@ enum Source {
     Lines(Vec<String>),
 }
 
+/// Why no script can be made of a notebook.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotebookError {
+    #[error("it is no notebook: {0}")]
+    NotOne(String),
+    #[error("its language is {0}, and an experiment's is Python")]
+    Language(String),
+    #[error("cell {cell}, line {line}, column {column}: {message}")]
+    Cell { cell: usize, line: usize, column: usize, message: String },
+}
+
+/// A script, and what of the notebook is a comment in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    pub text: String,
+    pub commented: Vec<String>,
+}
+
+/// Magics of a whole cell whose body is Python all the same.
+const AROUND_PYTHON: [&str; 4] = ["%%capture", "%%prun", "%%time", "%%timeit"];
+
 /// The code of a notebook as a script in the percent format. What only IPython understands (`%magic`,
 /// `!command`, `?help`) is kept as a comment.
-pub fn script(text: &str) -> Result<String, String> {
-    let notebook: Notebook = serde_json::from_str(text).map_err(|error| error.to_string())?;
+pub fn script(text: &str) -> Result<Script, NotebookError> {
+    let notebook: Notebook =
+        serde_json::from_str(text).map_err(|error| NotebookError::NotOne(error.to_string()))?;
+    let Metadata { kernelspec, language_info } = notebook.metadata;
+    let language =
+        kernelspec.and_then(|kernel| kernel.language).or(language_info.and_then(|language| language.name));
+    if let Some(language) = language.filter(|name| !name.to_lowercase().contains("python")) {
+        return Err(NotebookError::Language(language));
+    }
     let mut script = String::new();
-    for cell in notebook.cells {
+    let mut commented = Vec::new();
+    for (number, cell) in (1..).zip(notebook.cells) {
         let source = match cell.source {
             Source::Text(text) => text,
             Source::Lines(lines) => lines.concat(),
@@ -34,20 +92,12 @@ pub fn script(text: &str) -> Result<String, String> {
         match cell.cell_type.as_str() {
             "code" => {
                 script.push_str("# %%\n");
-                let whole_cell = source.trim_start().starts_with("%%");
-                for line in source.lines() {
-                    let plain = line.trim_start();
-                    if whole_cell || plain.starts_with(['%', '!', '?']) || plain.ends_with('?') {
-                        script.push_str("# ");
-                    }
-                    script.push_str(line);
-                    script.push('\n');
-                }
+                script.push_str(&plain(number, &source, &mut commented)?);
             }
             "markdown" => {
                 script.push_str("# %% [markdown]\n");
                 for line in source.lines() {
-                    script.push_str(format!("# {line}").trim_end());
+                    script.push_str(comment(line).trim_end());
                     script.push('\n');
                 }
             }
@@ -55,12 +105,115 @@ pub fn script(text: &str) -> Result<String, String> {
         }
         script.push('\n');
     }
-    Ok(script.trim_end().to_owned() + "\n")
+    Ok(Script { text: script.trim_end().to_owned() + "\n", commented })
+}
+
+fn comment(line: &str) -> String {
+    format!("# {line}")
+}
+
+/// A cell as Python.
+fn plain(number: usize, cell: &str, commented: &mut Vec<String>) -> Result<String, NotebookError> {
+    let mut lines: Vec<String> = cell.lines().map(|line| line.trim_end_matches('\r').to_owned()).collect();
+    let first = lines.iter().position(|line| !line.trim().is_empty()).unwrap_or(0);
+    let magic = lines.get(first).filter(|line| line.starts_with("%%")).cloned();
+    if let Some(magic) = magic {
+        commented.push(magic.clone());
+        let word = magic.split_whitespace().next().unwrap_or_default();
+        let end = if AROUND_PYTHON.contains(&word) { first + 1 } else { lines.len() };
+        for line in &mut lines[first..end] {
+            *line = comment(line).trim_end().to_owned();
+        }
+    }
+    let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+    let wrong = |place: TextSize, message: String| {
+        let before = text.get(..place.to_usize()).unwrap_or(&text);
+        NotebookError::Cell {
+            cell: number,
+            line: before.matches('\n').count() + 1,
+            column: before.rsplit('\n').next().unwrap_or_default().chars().count() + 1,
+            message,
+        }
+    };
+    let parsed = parse(&text, ParseOptions::from(Mode::Ipython))
+        .map_err(|error| wrong(error.location.start(), lower_first(&error.error.to_string())))?;
+    let Mod::Module(module) = parsed.into_syntax() else { return Ok(text) };
+    let mut awaits = Awaits(None);
+    awaits.visit_body(&module.body);
+    if let Some(place) = awaits.0 {
+        return Err(wrong(place, "`await` outside of a function works in a notebook alone".to_owned()));
+    }
+    let mut escapes = Escapes(Vec::new());
+    StatementVisitor::visit_body(&mut escapes, &module.body);
+    for (start, end) in escapes.0 {
+        let line_of = |place: usize| text.get(..place).unwrap_or_default().matches('\n').count();
+        let (top, bottom) = (line_of(start), line_of(end));
+        let column = start - text.get(..start).and_then(|text| text.rfind('\n')).map_or(0, |index| index + 1);
+        for (index, line) in lines.iter_mut().enumerate().take(bottom + 1).skip(top) {
+            if index > top {
+                *line = comment(line);
+                continue;
+            }
+            let (before, command) = line.split_at(column.min(line.len()));
+            commented.push(command.to_owned());
+            // In a block there must be a statement.
+            let pass = if before.is_empty() { "" } else { "pass  " };
+            *line = format!("{before}{pass}{}", comment(command));
+        }
+    }
+    Ok(lines.iter().map(|line| format!("{line}\n")).collect())
+}
+
+/// The places of the statements that only IPython understands.
+struct Escapes(Vec<(usize, usize)>);
+
+impl<'a> StatementVisitor<'a> for Escapes {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        let is_escape = match stmt {
+            Stmt::IpyEscapeCommand(_) => true,
+            Stmt::Assign(assign) => matches!(*assign.value, Expr::IpyEscapeCommand(_)),
+            Stmt::AnnAssign(assign) => {
+                assign.value.as_deref().is_some_and(|value| matches!(value, Expr::IpyEscapeCommand(_)))
+            }
+            _ => false,
+        };
+        if is_escape {
+            self.0.push((stmt.start().to_usize(), stmt.end().to_usize()));
+        }
+        walk_stmt(self, stmt);
+    }
+}
+
+/// The first `await` outside of a function.
+struct Awaits(Option<TextSize>);
+
+impl<'a> Visitor<'a> for Awaits {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(_) => {}
+            Stmt::For(it) if it.is_async => self.0 = self.0.or(Some(stmt.start())),
+            Stmt::With(it) if it.is_async => self.0 = self.0.or(Some(stmt.start())),
+            _ => walk_whole(self, stmt),
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if matches!(expr, Expr::Await(_)) {
+            self.0 = self.0.or(Some(expr.start()));
+        }
+        walk_expr(self, expr);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn of(cells: &[&str]) -> Result<Script, NotebookError> {
+        let cells: Vec<_> =
+            cells.iter().map(|source| serde_json::json!({ "cell_type": "code", "source": source })).collect();
+        script(&serde_json::json!({ "nbformat": 4, "cells": cells }).to_string())
+    }
 
     #[test]
     fn cells_become_a_script() {
@@ -69,10 +222,49 @@ mod tests {
             {"cell_type":"code","source":"%matplotlib inline\nimport numpy\n!pip install x"},
             {"cell_type":"code","source":["%%bash\n","ls"]},
             {"cell_type":"raw","source":"x"}]}"##;
+        let made = script(text).unwrap();
         assert_eq!(
-            script(text).unwrap(),
+            made.text,
             "# %% [markdown]\n# # Title\n# text\n\n# %%\n# %matplotlib inline\nimport numpy\n# !pip install x\n\n# %%\n# %%bash\n# ls\n"
         );
-        assert!(script("[]").is_err());
+        assert_eq!(made.commented, ["%matplotlib inline", "!pip install x", "%%bash"]);
+        assert!(matches!(script("[]"), Err(NotebookError::NotOne(_))));
+    }
+
+    #[test]
+    fn what_only_a_notebook_understands_is_a_comment_and_the_rest_is_python() {
+        let made = of(&[
+            "x = !ls\nfiles = %sx ls \\\n  -l\ny = 'what?'\n# why?\nhelp?",
+            "if x:\n    !rm x\n    z: int = !ls\nfor i in x:\n    print(i)",
+            "%%time\nprint(1)",
+            "",
+        ])
+        .unwrap();
+        assert_eq!(
+            made.text,
+            "# %%\n# x = !ls\n# files = %sx ls \\\n#   -l\ny = 'what?'\n# why?\n# help?\n\n# %%\nif x:\n    pass  # !rm x\n    \
+             pass  # z: int = !ls\nfor i in x:\n    print(i)\n\n# %%\n# %%time\nprint(1)\n\n# %%\n"
+        );
+        assert!(crate::project::python::imports::imports(&made.text).is_ok());
+    }
+
+    #[test]
+    fn a_cell_that_is_no_python_is_named_with_its_place() {
+        let place = |cells: &[&str]| match of(cells) {
+            Err(NotebookError::Cell { cell, line, column, .. }) => (cell, line, column),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(place(&["x = 1", "y = 2\nz = = 3"]), (2, 2, 5));
+        assert_eq!(place(&["async def f():\n    await g()\n", "é = await f()"]), (2, 1, 5));
+        assert_eq!(place(&["async with a:\n    pass"]), (1, 1, 1));
+    }
+
+    #[test]
+    fn other_languages_are_refused() {
+        for metadata in [r#"{"kernelspec":{"language":"R"}}"#, r#"{"language_info":{"name":"R"}}"#] {
+            let text = format!(r#"{{"cells":[],"metadata":{metadata}}}"#);
+            assert_eq!(script(&text), Err(NotebookError::Language("R".to_owned())));
+        }
+        assert!(script(r#"{"cells":[],"metadata":{"language_info":{"name":"ipython"}}}"#).is_ok());
     }
 }

@@ -21,6 +21,8 @@ pub struct File {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     Text(String),
+    /// Text that is no template, whatever is in it.
+    Verbatim(String),
     /// A picture, a table, a model: the file on the disk is copied as it is.
     CopyOf(PathBuf),
 }
@@ -71,7 +73,7 @@ pub fn render(files: &[File], variables: &BTreeMap<&str, String>) -> Result<Vec<
             return Err(TemplateError::Twice { path });
         }
         let content = match &file.content {
-            Content::CopyOf(from) => Content::CopyOf(from.clone()),
+            Content::Verbatim(_) | Content::CopyOf(_) => file.content.clone(),
             Content::Text(text) => {
                 let text = environment.render_named_str(&file.path, text, variables).map_err(|error| {
                     let mut reason = said(&error);

@@ -124,8 +124,85 @@ fn an_experiment_around_a_notebook() {
         "explore.ipynb",
         r#"{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[{"cell_type":"code","source":["import pandas\n","print(40 + 2)"]}]}"#,
     );
-    let outcome =
-        test.scaf(["new-exp", "x", "--template", "minimal", "--from", "explore.ipynb"]).in_project().ok();
+    let outcome = test.scaf(["new-exp", "x", "--from", "explore.ipynb"]).in_project().ok();
     assert!(outcome.stderr.contains("`pandas`"), "{}", outcome.stderr);
     assert!(test.read("src/x/train.py").contains("print(40 + 2)"));
+    // One of the two says what the experiment is made of.
+    let outcome = test
+        .scaf(["new-exp", "y", "--template", "minimal", "--from", "explore.ipynb"])
+        .in_project()
+        .status(2);
+    assert!(outcome.stderr.contains("--template") && outcome.stderr.contains("--from"), "{}", outcome.stderr);
+}
+
+#[test]
+fn an_experiment_around_a_script_runs_with_what_it_imports_and_is_tested() {
+    if !need("python") {
+        return;
+    }
+    let test = Test::project();
+    std::fs::create_dir_all(test.path("old/pack")).unwrap();
+    std::fs::write(
+        test.path("old/churn.py"),
+        b"# -*- coding: latin-1 -*-\nimport helper\nfrom pack import WORD\ntry:\n    import cv2\nexcept ImportError:\n    \
+          cv2 = None\nprint('caf\xe9', helper.TWO, WORD, '<{ x }>')\n",
+    )
+    .unwrap();
+    test.write("old/helper.py", "TWO = 2\n").write("old/pack/__init__.py", "WORD = 'w'\n");
+    let made = test.scaf(["new-exp", "x", "--from", "old/churn.py", "--json"]).in_project().ok().json();
+    assert_eq!(made["template"], serde_json::Value::Null);
+    assert_eq!(made["modules"], serde_json::json!(["cv2"]));
+    assert_eq!(
+        std::fs::read(test.path("src/x/train.py")).unwrap(),
+        std::fs::read(test.path("old/churn.py")).unwrap()
+    );
+    let ran = test.scaf(["local", "x", "--engine", "host"]).in_project().ok();
+    assert_eq!(ran.stdout, "café 2 w <{ x }>\n");
+    let tested = test.scaf(["test", "x", "--engine", "host"]).in_project().ok();
+    assert!(tested.stdout.contains("1 passed"), "{}", tested.stdout);
+    test.scaf(["check"]).in_project().ok();
+    let told = test.scaf(["new-exp", "y", "--from", "old/churn.py"]).in_project().ok();
+    assert!(told.stderr.contains("requirements.txt: opencv-python-headless"), "{}", told.stderr);
+}
+
+#[test]
+fn what_cannot_become_an_experiment_is_told_with_its_place_and_nothing_is_written() {
+    let test = Test::project();
+    let notebook = |name: &str, metadata: &str, source: &str| {
+        test.write(
+            name,
+            &format!(
+                r#"{{"metadata":{metadata},"cells":[{{"cell_type":"code","source":{}}}]}}"#,
+                serde_json::json!(source)
+            ),
+        );
+    };
+    notebook("r.ipynb", r#"{"kernelspec":{"language":"R"}}"#, "x <- 1");
+    notebook("broken.ipynb", "{}", "x = 1\ny = = 2");
+    notebook("fine.ipynb", "{}", "x = !ls\n%matplotlib inline\nprint(1)");
+    test.write("broken.py", "x = 1\ndef f(:\n").write("folder/one.py", "").write("bin.txt", "");
+    std::fs::write(test.path("latin.py"), b"x = 'caf\xe9'\n").unwrap();
+    for (from, what) in [
+        ("broken.py", "broken.py:2:7: "),
+        ("latin.py", "latin.py:1:9: the text is not UTF-8"),
+        ("latin.py", "hint: save it as UTF-8, or say what it is in its first line"),
+        ("r.ipynb", "its language is R"),
+        ("broken.ipynb", "cell 1, line 2, column 5: "),
+        ("folder", "has neither a train.py nor a main.py"),
+        ("folder", "folder/one.py`"),
+        ("bin.txt", "is neither a script nor a notebook"),
+        ("gone.py", "there is no file or folder"),
+    ] {
+        let outcome = test.scaf(["new-exp", "x", "--from", from]).in_project().status(1);
+        assert!(outcome.stderr.contains(what), "{from}: {}", outcome.stderr);
+        assert!(!test.path("src/x").exists(), "{from}");
+    }
+    let outcome = test.scaf(["new-exp", "x", "--from", "fine.ipynb"]).in_project().ok();
+    assert!(outcome.stderr.contains("only a notebook understands them: `x = !ls`, `%matplotlib inline`"));
+    assert!(test.read("src/x/train.py").contains("# x = !ls\n# %matplotlib inline\nprint(1)\n"));
+    test.write("folder/main.py", "import one, sklearn\n");
+    let outcome = test.scaf(["new-exp", "z", "--from", "folder"]).in_project().ok();
+    assert!(outcome.stderr.contains(": scikit-learn\n"), "{}", outcome.stderr);
+    assert!(test.path("src/z/one.py").is_file() && test.read("src/z/job.yaml").contains("python main.py"));
+    test.scaf(["check"]).in_project().ok();
 }

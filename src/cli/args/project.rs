@@ -28,7 +28,7 @@ pub struct InitArgs {
       scaf new-exp digit_recognition
   One inside a domain, with PyTorch
       scaf new-exp vision/digits --template pytorch
-  One made around a script or a notebook that exists
+  One made around a script, a notebook or a folder that exists
       scaf new-exp churn --from ~/explore/churn.ipynb")]
 pub struct NewExpArgs {
     /// Name: lower-case words joined by `_`; `/` nests
@@ -37,10 +37,10 @@ pub struct NewExpArgs {
     #[arg(long, hide = true, value_name = "NAME")]
     pub exp: Option<String>,
     /// `sklearn`, `pytorch`, `minimal`, a folder below `templates/` of the project, or a path
-    #[arg(long, value_name = "TEMPLATE", default_value = "sklearn")]
+    #[arg(long, value_name = "TEMPLATE", default_value = "sklearn", conflicts_with = "from")]
     pub template: String,
-    /// Make it around this script or notebook
-    #[arg(long, value_name = "FILE")]
+    /// Make it around this script or notebook and what it imports from beside it, or this folder
+    #[arg(long, value_name = "PATH")]
     pub from: Option<PathBuf>,
     /// Python's minor version of the image, such as 3.12; that of the Python in use when not given
     #[arg(long, value_name = "VERSION")]

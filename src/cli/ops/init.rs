@@ -213,7 +213,7 @@ fn take_over(
     let files = templates::project()?;
     let scafignore = files.iter().find_map(|file| match &file.content {
         Content::Text(text) if file.path == IGNORE => Some(text.as_str()),
-        Content::Text(_) | Content::CopyOf(_) => None,
+        Content::Text(_) | Content::Verbatim(_) | Content::CopyOf(_) => None,
     });
     let ground = load::ground::look(root, [SETTINGS, IGNORE, GITIGNORE]);
     if !ground.obstacles.is_empty() {

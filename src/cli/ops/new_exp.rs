@@ -7,11 +7,14 @@ use crate::cli::args::NewExpArgs;
 use crate::cli::context::{Context, Project};
 use crate::cli::failure::Failure;
 use crate::orchestrate::host::{clock, python};
-use crate::orchestrate::load::{experiments, templates};
+use crate::orchestrate::load::{code, experiments, templates};
 use crate::orchestrate::planner::new_exp::{self, Place};
 use crate::project::layout::ENVIRONMENT;
 use crate::project::name::ExperimentName;
 use crate::project::template;
+
+/// The template whose environment code from elsewhere gets.
+const AROUND: &str = "minimal";
 
 /// Where no Python is on the machine.
 const PYTHON: &str = "3.12";
@@ -40,11 +43,11 @@ pub fn run(context: &Context<'_>, args: NewExpArgs) -> Result<u8, Failure> {
             python::in_use(&context.environment).map_or_else(|| PYTHON.to_owned(), |python| python.minor())
         }
     };
-    let mut files = templates::experiment(&args.template, &context.directory, Some(&project.layout))?;
-    let mut noted = Vec::new();
-    if let Some(from) = &args.from {
-        noted = super::from_code::replace(&context.directory.join(from), &mut files)?;
-    }
+    let code = args.from.as_ref().map(|from| code::read(&context.directory.join(from))).transpose()?;
+    let files = match &code {
+        None => templates::experiment(&args.template, &context.directory, Some(&project.layout))?,
+        Some(code) => new_exp::around(templates::experiment(AROUND, &context.directory, None)?, code),
+    };
     let variables = BTreeMap::from([
         ("experiment", name.to_string()),
         ("name", name.last().to_owned()),
@@ -64,12 +67,14 @@ pub fn run(context: &Context<'_>, args: NewExpArgs) -> Result<u8, Failure> {
     if context.global.json {
         let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
         context.ui.object(&serde_json::json!({
-            "experiment": name, "path": shown, "python": python, "template": args.template, "files": paths,
+            "experiment": name, "path": shown, "python": python, "files": paths,
+            "template": code.is_none().then_some(&args.template), "from": args.from,
+            "modules": code.map(|code| code.modules),
         }))?;
         return Ok(0);
     }
     context.ui.say(&format!("made the experiment `{name}` in {}/ (Python {python})", shown.display()));
-    for line in noted {
+    for line in code.iter().flat_map(new_exp::notes) {
         context.ui.say(&line);
     }
     context.ui.hint(&format!("next: scaf local {name}"));

@@ -111,7 +111,7 @@ pub fn write(folder: &Path, file: &File, if_there: IfThere) -> Action {
     let File { path, content, executable } = file;
     let path = folder.join(path);
     match content {
-        Content::Text(text) => {
+        Content::Text(text) | Content::Verbatim(text) => {
             Action::WriteFile { path, content: text.clone(), executable: *executable, if_there }
         }
         Content::CopyOf(from) => Action::CopyFile { from: from.clone(), to: path, if_there },

@@ -99,7 +99,8 @@ pub fn imports(source: &str) -> Result<Vec<Import>, SyntaxError> {
     Ok(finder.found)
 }
 
-fn lower_first(text: &str) -> String {
+/// A parser's words as a part of a sentence.
+pub fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
     match (chars.next(), chars.clone().next()) {
         // `IPython`, `TabError` stay as they are.

@@ -11,6 +11,7 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use super::Problem;
+use crate::orchestrate::execute::files::UNFINISHED;
 
 /// Left out unless a rule of the project takes them back in (`!.venv/`).
 const BUILT_IN_FOLDERS: [&str; 7] =
@@ -105,7 +106,30 @@ fn built_in(name: &[u8], folder: bool) -> bool {
     // `.git` is a file in a worktree and in a submodule.
     name == b".git"
         || (folder && BUILT_IN_FOLDERS.iter().any(|known| known.as_bytes() == name))
-        || (!folder && (name.ends_with(b".pyc") || name == b".DS_Store"))
+        || (!folder && (name.ends_with(b".pyc") || name == b".DS_Store" || is_an_editors(name)))
+}
+
+/// Files that editors make for themselves while one works, and that come and go with them.
+pub fn is_an_editors(name: &[u8]) -> bool {
+    let starts = |what: &str| name.starts_with(what.as_bytes());
+    let ends = |what: &str| name.ends_with(what.as_bytes());
+    // vim: swap files; backups with `~`.
+    (starts(".") && name.len() > 5 && [".swp", ".swo", ".swn", ".swx"].iter().any(|end| ends(end)))
+        || ends(".swp")
+        || ends(".swx")
+        || (name.len() > 1 && ends("~"))
+        // Emacs: locks and autosaves.
+        || starts(".#")
+        || (name.len() > 2 && starts("#") && ends("#"))
+        // JetBrains, GNOME, KDE, LibreOffice.
+        || ends("___jb_tmp___")
+        || ends("___jb_old___")
+        || starts(".goutputstream-")
+        || ends(".kate-swp")
+        || (starts(".~lock.") && ends("#"))
+        // NFS's files that are removed and still open.
+        || starts(".nfs")
+        || starts(UNFINISHED)
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -151,10 +175,36 @@ mod tests {
     #[test]
     fn some_things_are_left_out_without_being_asked() {
         let none = Rules::default();
-        for path in [".git", ".git/", "a/__pycache__/", "x.pyc", "a/.venv/", ".DS_Store", "b/.ruff_cache/"] {
+        for path in [
+            ".git",
+            ".git/",
+            "a/__pycache__/",
+            "x.pyc",
+            "a/.venv/",
+            ".DS_Store",
+            "b/.ruff_cache/",
+            "a/.train.py.swp",
+            "train.py~",
+            ".#train.py",
+            "#train.py#",
+            ".nfs0000001",
+        ] {
             assert!(ignored(&none, path), "{path}");
         }
-        for path in ["git", "a.py", "__pycache__", ".venv", "x.pyc/", "pyc", ".gitignore", ".scafignore"] {
+        for path in [
+            "git",
+            "a.py",
+            "__pycache__",
+            ".venv",
+            "x.pyc/",
+            "pyc",
+            ".gitignore",
+            ".scafignore",
+            "#",
+            "x.tmp",
+            "y.part",
+            "~/",
+        ] {
             assert!(!ignored(&none, path), "{path}");
         }
     }
