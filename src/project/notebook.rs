@@ -97,7 +97,7 @@ pub fn script(text: &str) -> Result<Script, NotebookError> {
             "markdown" => {
                 script.push_str("# %% [markdown]\n");
                 for line in source.lines() {
-                    script.push_str(comment(line).trim_end());
+                    script.push_str(&comment(line));
                     script.push('\n');
                 }
             }
@@ -109,7 +109,7 @@ pub fn script(text: &str) -> Result<Script, NotebookError> {
 }
 
 fn comment(line: &str) -> String {
-    format!("# {line}")
+    format!("# {line}").trim_end().to_owned()
 }
 
 /// A cell as Python.
@@ -122,7 +122,7 @@ fn plain(number: usize, cell: &str, commented: &mut Vec<String>) -> Result<Strin
         let word = magic.split_whitespace().next().unwrap_or_default();
         let end = if AROUND_PYTHON.contains(&word) { first + 1 } else { lines.len() };
         for line in &mut lines[first..end] {
-            *line = comment(line).trim_end().to_owned();
+            *line = comment(line);
         }
     }
     let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
