@@ -142,6 +142,15 @@ impl Ui {
         }
     }
 
+    /// What is said even where scaf is to be quiet, then as a warning.
+    pub fn insist(&self, text: &str) {
+        if self.quiet {
+            self.talk(&format!("{} {text}", self.style(Style::new().yellow().bold(), "warning:")));
+        } else {
+            self.talk(text);
+        }
+    }
+
     pub fn hint(&self, text: &str) {
         if !self.quiet {
             self.talk(&format!("{} {text}", self.style(Style::new().cyan().bold(), "hint:")));

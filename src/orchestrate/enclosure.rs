@@ -26,9 +26,11 @@ use crate::spec::env_vars::Environment;
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::image::{Builder, ImageBuild};
 use crate::spec::image_tag::{self, Inputs};
+use crate::spec::mount::Access;
 use crate::spec::network::NetworkHelp;
 use crate::spec::plan::{Action, ContainerEngine, Step, When};
 use crate::spec::run::{Enclosure, EnvironmentSource};
+use crate::spec::settings::origin::Origin;
 use crate::spec::settings::{RunAs, Settings};
 
 pub use super::planner::build::BuildPlan;
@@ -87,6 +89,8 @@ pub struct Enclosed {
     pub lock: Option<String>,
     /// Which engine, and why: said first.
     pub first_line: String,
+    /// No container engine could, and nobody asked for this one.
+    pub fell_back: bool,
     pub notes: Vec<String>,
 }
 
@@ -106,8 +110,15 @@ pub enum EnclosureError {
     Requirements(#[from] RequirementsError),
     #[error(transparent)]
     Venv(#[from] VenvPlanError),
-    #[error("the Dockerfile is on Python {wanted}, and this machine has {}", .found.as_deref().map_or_else(|| "none".to_owned(), |found| format!("Python {found}")))]
-    Python { wanted: String, found: Option<String> },
+    #[error("the Dockerfile is on Python {wanted}, and this machine has {}{}", .found.as_deref().map_or_else(|| "none".to_owned(), |found| format!("Python {found}")), .uv.as_deref().map_or_else(String::new, |said| format!("\n  uv: {said}")))]
+    Python {
+        wanted: String,
+        found: Option<String>,
+        /// Why uv, where there is one, cannot fetch it.
+        uv: Option<String>,
+    },
+    #[error("{}\nand the host engine cannot either: {host}", selection::no_container(.refusals))]
+    Neither { refusals: Vec<String>, host: Box<EnclosureError> },
     #[error("there is no Python on this machine")]
     NoPython,
     #[error("`engine.user` is `image`, and the image's user cannot be known before it is made")]
@@ -126,6 +137,7 @@ impl Explain for EnclosureError {
             Self::Engine(error) => error.fault(),
             Self::Requirements(error) => error.fault(),
             Self::Venv(error) => error.fault(),
+            Self::Neither { .. } => Fault::World,
             Self::ImageUser => Fault::User,
             Self::Python { .. } | Self::NoPython | Self::NoCache => Fault::World,
         }
@@ -139,10 +151,19 @@ impl Explain for EnclosureError {
             Self::Selection(error) => error.hints(),
             Self::Engine(error) => error.hints(),
             Self::Requirements(error) => error.hints(),
-            Self::Venv(error) => error.hints(),
-            Self::Python { wanted, .. } => {
+            Self::Venv(error) => {
+                let image = "or run in the image: `--engine docker`".to_owned();
+                error.hints().into_iter().chain([image]).collect()
+            }
+            Self::Neither { refusals: _, host } => {
+                // Nobody who has no container engine is sent to one.
+                let own = if let Self::Venv(error) = &**host { error.hints() } else { host.hints() };
+                [selection::DOCTOR.to_owned()].into_iter().chain(own).collect()
+            }
+            Self::Python { wanted, found: _, uv: None } => {
                 vec![format!("install Python {wanted}, or uv (`pip install uv`), which fetches it")]
             }
+            Self::Python { wanted, found: _, uv: Some(_) } => vec![format!("install Python {wanted}")],
             Self::ImageUser => vec!["make it first: `scaf build-exp`".to_owned()],
             Self::NoPython => vec!["install Python 3, or a container engine".to_owned()],
             Self::NoCache => vec!["export SCAF_CACHE_DIR=…".to_owned()],
@@ -164,7 +185,12 @@ pub fn find(request: &Request<'_>) -> Result<Enclosed, EnclosureError> {
             let selection::Container { moby, engine, reason, image } = *container;
             in_container(request, &context, &flags, moby, engine, reason, image)
         }
-        Selected::Host { reason } => on_host(request, &context, reason),
+        Selected::Host { refusals } => {
+            on_host(request, &context, &refusals).map_err(|error| match refusals.is_empty() {
+                true => error,
+                false => EnclosureError::Neither { refusals, host: Box::new(error) },
+            })
+        }
     }
 }
 
@@ -272,6 +298,7 @@ fn in_container(
         image_id: image.filter(|_| fresh).map(|image| image.id),
         lock: lock_digest(context),
         first_line,
+        fell_back: false,
         notes,
         moby: Some(moby),
     })
@@ -380,7 +407,7 @@ fn lock_digest(context: &BuildContext) -> Option<String> {
 fn on_host(
     request: &Request<'_>,
     context: &BuildContext,
-    reason: String,
+    refusals: &[String],
 ) -> Result<Enclosed, EnclosureError> {
     let cache = request.environment.cache_dir().ok_or(EnclosureError::NoCache)?;
     let uv = python::uv(request.environment);
@@ -407,14 +434,24 @@ fn on_host(
     });
     let (path, prepare) = venv::plan(&facts, more)?;
     let engine = &engine::host::Host;
-    let first_line = if reason == "asked for" {
-        "engine: host (asked for): a virtual environment of this machine, no container".to_owned()
+    let fell_back = !refusals.is_empty();
+    let (reason, first_line) = if fell_back {
+        let reason = refusals.join("; ");
+        let first_line = format!(
+            "engine: host: a virtual environment of this machine, NOT the experiment's container, and its data can be written to ({reason})"
+        );
+        (reason, first_line)
     } else {
-        format!(
-            "engine: host: a virtual environment of this machine, NOT the experiment's container ({reason})"
-        )
+        let first_line = "engine: host (asked for): a virtual environment of this machine, no container";
+        ("asked for".to_owned(), first_line.to_owned())
     };
     let mut notes = Vec::new();
+    let mode = request.settings.origin_of("data.mode");
+    if request.settings.data.mode == Access::ReadOnly && *mode != Origin::Default {
+        notes.push(format!(
+            "`data.mode` is `ro` ({mode}), which the host engine cannot keep: its data can be written to"
+        ));
+    }
     if let Some(note) = absolute_paths(request.experiment) {
         notes.push(note);
     }
@@ -429,6 +466,7 @@ fn on_host(
         image_id: None,
         lock: lock_digest(context),
         first_line,
+        fell_back,
         notes,
     })
 }
@@ -450,18 +488,18 @@ fn python_for(
     let Some(wanted) = wanted else {
         return python::in_use(request.environment).map(there).ok_or(EnclosureError::NoPython);
     };
-    let offered = || {
-        let python = uv.and_then(|uv| python::offered_by_uv(uv, &wanted))?;
-        Some(FoundPython { python, to_be_fetched: true })
+    let found = python::of_version(&wanted, request.environment)
+        .or_else(|| uv.and_then(|uv| python::by_uv(uv, &wanted)));
+    if let Some(found) = found {
+        return Ok(there(found));
+    }
+    let said = match uv.map(|uv| python::offered_by_uv(uv, &wanted)) {
+        Some(Ok(python)) => return Ok(FoundPython { python, to_be_fetched: true }),
+        Some(Err(said)) => Some(said),
+        None => None,
     };
-    python::of_version(&wanted, request.environment)
-        .or_else(|| uv.and_then(|uv| python::by_uv(uv, &wanted)))
-        .map(there)
-        .or_else(offered)
-        .ok_or_else(|| EnclosureError::Python {
-            found: python::in_use(request.environment).map(|python| python.version),
-            wanted: wanted.clone(),
-        })
+    let found = python::in_use(request.environment).map(|python| python.version);
+    Err(EnclosureError::Python { found, wanted, uv: said })
 }
 
 /// The first absolute `/mnt/` path in the experiment's code: it means nothing outside a container.

@@ -41,7 +41,8 @@ pub enum Selected {
     Container(Box<Container>),
     /// Nothing can enclose it in a container, and the caller may do without.
     Host {
-        reason: String,
+        /// Why no container engine can; nothing where the host engine was asked for.
+        refusals: Vec<String>,
     },
 }
 
@@ -49,7 +50,7 @@ pub enum Selected {
 pub enum SelectionError {
     #[error("{0}")]
     Engine(#[source] EngineError),
-    #[error("no container engine can run this{}", listed(.reasons))]
+    #[error("{}", no_container(.reasons))]
     None { reasons: Vec<String>, host: &'static str },
     #[error("the `{engine}` engine is on another machine ({reason}), and cannot mount folders of this one")]
     Remote { engine: &'static str, reason: String, way_out: String },
@@ -57,9 +58,14 @@ pub enum SelectionError {
     HostCannot { command: &'static str },
 }
 
-fn listed(reasons: &[String]) -> String {
-    reasons.iter().map(|reason| format!("\n  {reason}")).collect()
+/// That no container engine can, and why.
+pub(super) fn no_container(reasons: &[String]) -> String {
+    let listed: String = reasons.iter().map(|reason| format!("\n  {reason}")).collect();
+    format!("no container engine can run this{listed}")
 }
+
+/// The way out that fits wherever no container engine can.
+pub(super) const DOCTOR: &str = "`scaf doctor` says what is there and what is missing";
 
 impl Explain for SelectionError {
     fn fault(&self) -> Fault {
@@ -72,12 +78,10 @@ impl Explain for SelectionError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Engine(error) => error.hints(),
-            Self::None { host, .. } => {
-                vec!["`scaf doctor` says what is there and what is missing".to_owned(), (*host).to_owned()]
-                    .into_iter()
-                    .filter(|hint| !hint.is_empty())
-                    .collect()
-            }
+            Self::None { host, .. } => vec![DOCTOR.to_owned(), (*host).to_owned()]
+                .into_iter()
+                .filter(|hint| !hint.is_empty())
+                .collect(),
             Self::Remote { way_out, .. } => vec![way_out.clone()],
             Self::HostCannot { .. } => vec!["say `--engine docker`".to_owned()],
         }
@@ -96,7 +100,7 @@ pub fn select(
         EngineChoice::Podman => asked(ContainerEngine::Podman, needs, environment),
         EngineChoice::Host => match host {
             HostMay::Never { command } => Err(SelectionError::HostCannot { command }),
-            HostMay::WhenNamed | HostMay::FallBack => Ok(Selected::Host { reason: "asked for".to_owned() }),
+            HostMay::WhenNamed | HostMay::FallBack => Ok(Selected::Host { refusals: Vec::new() }),
         },
         EngineChoice::Auto => first(host, needs, environment),
     }
@@ -206,7 +210,7 @@ fn first(host: HostMay, needs: &Needs, environment: &Environment) -> Result<Sele
         }
     }
     match host {
-        HostMay::FallBack => Ok(Selected::Host { reason: reasons.join("; ") }),
+        HostMay::FallBack => Ok(Selected::Host { refusals: reasons }),
         HostMay::WhenNamed => Err(SelectionError::None {
             reasons,
             host: "`--engine host` runs it in a virtual environment, without a container",

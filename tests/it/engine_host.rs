@@ -252,3 +252,103 @@ fn a_job_in_a_folder_with_a_space() {
     let made = fs::read_to_string(run.path().join("outputs/made/r.txt")).unwrap();
     assert_eq!(made, "of the data\nof the table\ntwowords");
 }
+
+#[test]
+fn quiet_or_not_a_fall_back_is_said_with_its_reason() {
+    if !need("python") {
+        return;
+    }
+    let test = experiment("");
+    let told = test.scaf(["local", "-q"]).in_project().without_engine().ok().stderr;
+    assert!(
+        told.starts_with("warning: engine: host: a virtual environment of this machine, NOT the experiment's container, and its data can be written to (docker"),
+        "{told}"
+    );
+    assert_eq!(told.lines().count(), 1, "{told}");
+    // Whoever asked for it knows.
+    assert_eq!(local(&test, &["-q"]).ok().stderr, "");
+}
+
+#[test]
+fn where_nothing_can_run_it_both_reasons_are_said() {
+    if !need("python") {
+        return;
+    }
+    let test = experiment("");
+    std::fs::remove_file(test.path("src/digits/environment/requirements.txt")).unwrap();
+    let told = test.scaf(["local"]).in_project().without_engine().status(1).stderr;
+    assert!(told.starts_with("error: no container engine can run this\n  docker"), "{told}");
+    assert!(
+        told.contains(
+            "\nand the host engine cannot either: the experiment has no `environment/requirements.txt`"
+        ),
+        "{told}"
+    );
+    assert!(told.contains("hint: `scaf doctor`") && told.contains("hint: pin them in"), "{told}");
+    assert!(!told.contains("--engine docker"), "{told}");
+    let told = local(&test, &[]).status(1).stderr;
+    assert!(told.starts_with("error: the experiment has no") && told.contains("--engine docker"), "{told}");
+}
+
+#[test]
+fn why_uv_cannot_fetch_a_python_is_said() {
+    if !need("python") {
+        return;
+    }
+    let test = experiment("");
+    test.write("src/digits/environment/Dockerfile", "FROM python:3.7-slim\n");
+    let refusing =
+        "#!/bin/sh\n[ \"$2\" = find ] || echo 'error: downloads are\nnot allowed here' >&2\nexit 2\n";
+    let told = with_uv(&test, local(&test, &[]), refusing).status(1).stderr;
+    assert!(told.contains("the Dockerfile is on Python 3.7, and this machine has Python 3."), "{told}");
+    assert!(told.contains("uv: downloads are not allowed here"), "{told}");
+    assert!(told.contains("hint: install Python 3.7\n") && !told.contains("install uv"), "{told}");
+    let nothing = "#!/bin/sh\n[ \"$2\" = list ]\n";
+    let told = with_uv(&test, local(&test, &[]), nothing).status(1).stderr;
+    assert!(told.contains("uv: it has no Python 3.7 to fetch"), "{told}");
+}
+
+#[test]
+fn data_that_is_to_be_read_only_is_refused_or_said_not_to_be() {
+    if !need("python") {
+        return;
+    }
+    let test = experiment("");
+    let told = local(&test, &["--data", "ro"]).status(1).stderr;
+    assert!(told.contains("the `host` engine has no read-only mounts, which `--data ro` needs"), "{told}");
+    let auto = test.scaf(["local", "--data", "ro"]).in_project().without_engine().status(1).stderr;
+    assert!(auto.contains("`--data ro`") && auto.contains("no container engine can run this"), "{auto}");
+    let mount = format!("-v {}:/mnt/more:ro", test.path("data").display());
+    let told = local(&test, &["--run-xargs", &mount]).status(1).stderr;
+    assert!(told.contains("read-only mounts") && told.contains("/mnt/more:ro"), "{told}");
+    assert!(test.runs("digits").is_empty());
+    let warned = "can be written to";
+    assert!(!local(&test, &[]).ok().stderr.contains(warned));
+    test.write("scaf.toml", &(test.read("scaf.toml") + "\n[data]\nmode = \"ro\"\n"));
+    let told = local(&test, &[]).ok().stderr;
+    assert!(told.contains(warned) && told.contains("`data.mode` is `ro` (scaf.toml:"), "{told}");
+}
+
+#[test]
+fn data_that_was_said_to_be_elsewhere_must_be_there() {
+    if !need("python") {
+        return;
+    }
+    let test = experiment("");
+    let settings = test.read("scaf.toml");
+    for (path, wanted, hint) in [
+        ("datta", "names `datta`, which is not there", "mkdir -p "),
+        ("scaf.toml", "names `scaf.toml`, which is not a folder", "name the folder"),
+    ] {
+        test.write("scaf.toml", &format!("{settings}\n[data]\npath = \"{path}\"\n"));
+        let told = local(&test, &[]).status(1).stderr;
+        assert!(told.contains("`data.path` (scaf.toml:") && told.contains(wanted), "{told}");
+        assert!(told.contains(hint) && !told.contains(".old"), "{told}");
+    }
+    assert!(!test.path("datta").exists() && test.runs("digits").is_empty());
+    // The default is made.
+    test.write("scaf.toml", &settings);
+    std::fs::remove_dir_all(test.path("data")).unwrap();
+    local(&test, &[]).ok();
+    assert!(test.path("data").is_dir());
+}

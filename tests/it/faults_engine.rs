@@ -39,7 +39,7 @@ fn auto_without_an_engine_takes_the_host_and_says_so_first() {
     test.write("src/digits/environment/Dockerfile", &format!("FROM python:{}\n", python_minor()));
     let outcome = test.scaf(["local"]).in_project().without_engine().ok();
     let first = outcome.stderr.lines().next().unwrap();
-    assert!(first.starts_with("engine: host: a virtual environment of this machine, NOT the experiment's container (docker is not running"), "{first}");
+    assert!(first.starts_with("engine: host: a virtual environment of this machine, NOT the experiment's container, and its data can be written to (docker is not running"), "{first}");
     let record = test.record("digits", "plan.json");
     assert_eq!(record["engine"], "host");
     assert!(record["engine_reason"].as_str().unwrap().contains("docker is not running"), "{record}");

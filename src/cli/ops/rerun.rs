@@ -60,6 +60,7 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
         image_id,
         lock,
         first_line,
+        fell_back,
         mut notes,
     } = enclosed;
     if engine.name() != old.engine {
@@ -138,7 +139,16 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
     run::finish(
         context,
         project,
-        Prepared { record, claim, moby, first_line, notes, kill_on_three_interrupts: attended, gpus },
+        Prepared {
+            record,
+            claim,
+            moby,
+            first_line,
+            fell_back,
+            notes,
+            kill_on_three_interrupts: attended,
+            gpus,
+        },
     )
 }
 

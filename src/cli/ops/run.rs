@@ -23,15 +23,17 @@ use crate::orchestrate::planner::run::{Program, Request, Source, plan};
 use crate::orchestrate::selection::HostMay;
 use crate::orchestrate::{perform, planner};
 use crate::project::experiment::Experiment;
+use crate::project::layout::Layout;
 use crate::spec::byte_size;
 use crate::spec::capability::Capability;
 use crate::spec::gpu::GpuRequest;
 use crate::spec::job::CommandJob;
 use crate::spec::mount::Access;
+use crate::spec::plan::shell;
 use crate::spec::record::{self, Outcome, Record};
 use crate::spec::run::{self, EnvironmentSource, Intent, RunFlags};
 use crate::spec::run_flags;
-use crate::spec::settings::{EngineChoice, RunAs, Settings};
+use crate::spec::settings::{RunAs, Settings};
 
 /// What differs between the intents.
 pub struct Wanted {
@@ -66,6 +68,8 @@ pub struct Prepared {
     pub moby: Option<crate::orchestrate::engine::moby::Moby>,
     /// Said before anything else.
     pub first_line: String,
+    /// That line is said however quiet scaf is to be: it runs in something that nobody asked for.
+    pub fell_back: bool,
     pub notes: Vec<String>,
     pub kill_on_three_interrupts: bool,
     /// The GPUs of the run; a reservation lasts as long as this does.
@@ -84,6 +88,7 @@ pub fn prepare(
     let mut flags = flags(context, &settings, options, wanted.job.as_ref().map(|parts| &parts.job))?;
     let job_shm = job_shm(wanted.job.as_ref().map(|parts| &parts.job))?;
     let layout = &project.layout_with(&settings);
+    data_is_there(layout, &settings)?;
     let build_words = options.build_xargs.as_deref().map(run_flags::split).transpose()?.unwrap_or_default();
     let cache = context.digest_cache();
 
@@ -128,6 +133,7 @@ pub fn prepare(
         image_id,
         lock,
         first_line,
+        fell_back,
         mut notes,
     } = enclosed;
     // As late as can be, so that nothing is held while an engine is asked.
@@ -178,6 +184,14 @@ pub fn prepare(
         None => Source::Live,
     };
     let (tty, stdin) = streams(wanted.may_have_terminal && moby.is_some() && !context.global.json);
+    if options.data == Some(DataMode::Ro) && !engine.offers().contains(&Capability::ReadOnlyMounts) {
+        let error = EncloseError::Lacks {
+            engine: engine.name(),
+            capability: Capability::ReadOnlyMounts,
+            flag: "`--data ro`".to_owned(),
+        };
+        return Err(if fell_back { without_container(error, &reason) } else { error.into() });
+    }
     let data = match options.data {
         Some(DataMode::Ro) => Access::ReadOnly,
         Some(DataMode::Rw) => Access::ReadWrite,
@@ -186,7 +200,6 @@ pub fn prepare(
     if job_shm.is_some() && !engine.offers().contains(&Capability::Limits) {
         notes.push("`resources.shm_size` is not kept: `/dev/shm` is this machine's".to_owned());
     }
-    let fallen_back = engine.name() == "host" && settings.engine.default == EngineChoice::Auto;
     let mut plan = plan(&Request {
         layout,
         experiment,
@@ -211,7 +224,7 @@ pub fn prepare(
         labels: labels(project, experiment, &name, wanted.intent),
     })
     // Whoever asked for no engine did not know that it would be this one.
-    .map_err(|error| if fallen_back { without_container(error, &reason) } else { error.into() })?;
+    .map_err(|error| if fell_back { without_container(error, &reason) } else { error.into() })?;
     if let Some(Wish { request: asked @ GpuRequest::Free(_), .. }) = &wish
         && gpus.request.is_some()
     {
@@ -245,10 +258,34 @@ pub fn prepare(
         claim,
         moby,
         first_line,
+        fell_back,
         notes,
         kill_on_three_interrupts: wanted.kill_on_three_interrupts,
         gpus,
     })
+}
+
+/// Data that somebody said lies elsewhere is not made of nothing: a run with none would be another one.
+fn data_is_there(layout: &Layout, settings: &Settings) -> Result<(), Failure> {
+    let path = &settings.data.path;
+    if *path == Settings::default().data.path {
+        return Ok(());
+    }
+    let place = settings.origin_of("data.path");
+    let folder = layout.data_dir();
+    let about = format!("`data.path` ({place}) names `{path}`");
+    match std::fs::metadata(&folder) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(Failure::user(format!("{about}, which is not a folder"))
+            .hint("name the folder that the data lies in")),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Err(Failure::user(format!("{about}, which is not there")).hint(format!(
+                "correct it, or make the folder: `mkdir -p {}`",
+                shell::word(&folder.to_string_lossy())
+            )))
+        }
+        Err(error) => Err(Failure::user(format!("{about}, which cannot be looked at: {error}"))),
+    }
 }
 
 /// Why the run cannot be, where `auto` had to do with the host engine.
@@ -272,8 +309,13 @@ pub fn finish_with(
     prepared: Prepared,
     signals: Option<SignalSource>,
 ) -> Result<u8, Failure> {
-    let Prepared { record, claim, moby, first_line, notes, kill_on_three_interrupts, gpus } = prepared;
-    context.ui.say(&first_line);
+    let Prepared { record, claim, moby, first_line, fell_back, notes, kill_on_three_interrupts, gpus } =
+        prepared;
+    if fell_back {
+        context.ui.insist(&first_line);
+    } else {
+        context.ui.say(&first_line);
+    }
     for note in notes {
         context.ui.warning(&note);
     }

@@ -8,6 +8,7 @@ use crate::project::layout::INSIDE;
 use crate::spec::capability::Capability;
 use crate::spec::container::EnvValue;
 use crate::spec::gpu::GpuRequest;
+use crate::spec::mount::Access;
 use crate::spec::plan::{Action, Logs, Ready};
 use crate::spec::run::{Enclosure, Run, RunFlags};
 
@@ -83,6 +84,13 @@ impl Engine for Host {
             actions.push(Action::Symlink { link, target: mount.source.clone() });
         }
         for mount in more_mounts {
+            if mount.access == Access::ReadOnly {
+                return Err(EncloseError::Lacks {
+                    engine: self.name(),
+                    capability: Capability::ReadOnlyMounts,
+                    flag: format!("`--volume {}:{}:ro`", mount.source.display(), mount.target),
+                });
+            }
             let link = inside(&mount.target)
                 .map(|below| Path::new(root).join(below))
                 // What would be made inside a link would be made where it leads to.

@@ -62,18 +62,19 @@ pub fn installer(environment: &Environment) -> Result<Option<PathBuf>, NetworkEr
 
 /// The one that uv has for this version. Nothing is fetched.
 pub fn by_uv(uv: &Path, minor: &str) -> Option<Python> {
-    let path = asked(uv, &["python", "find", minor])?;
+    let path = answer(uv, &["python", "find", minor]).ok()?;
     ask(Path::new(path.trim())).filter(|python| python.minor() == minor)
 }
 
-/// The one that `uv python install` would fetch for this version, and where it would then be. uv knows
-/// that without the network.
-pub fn offered_by_uv(uv: &Path, minor: &str) -> Option<Python> {
-    let list = asked(uv, &["python", "list", "--only-downloads", minor])?;
-    let (key, version) = list.lines().find_map(|line| offer(line, minor))?;
-    let folder = asked(uv, &["python", "dir"])?;
+/// The one that `uv python install` would fetch for this version, and where it would then be; else what
+/// uv says. It knows that without the network.
+pub fn offered_by_uv(uv: &Path, minor: &str) -> Result<Python, String> {
+    let list = answer(uv, &["python", "list", "--only-downloads", minor])?;
+    let offered = list.lines().find_map(|line| offer(line, minor));
+    let (key, version) = offered.ok_or_else(|| format!("it has no Python {minor} to fetch"))?;
+    let folder = answer(uv, &["python", "dir"])?;
     let path = Path::new(folder.trim()).join(key).join(format!("bin/python{minor}"));
-    Some(Python { path, version: version.to_owned() })
+    Ok(Python { path, version: version.to_owned() })
 }
 
 /// Key and version in a line `cpython-3.11.7-linux-x86_64-gnu    <download available>` (uv 0.4 to 0.13).
@@ -85,9 +86,19 @@ fn offer<'a>(line: &'a str, minor: &str) -> Option<(&'a str, &'a str)> {
     patch.chars().all(|c| c.is_ascii_digit()).then_some((key, version))
 }
 
-fn asked(uv: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(uv).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+/// What uv answers; else its own words for why not, in one line.
+fn answer(uv: &Path, arguments: &[&str]) -> Result<String, String> {
+    let output = Command::new(uv).args(arguments).stdin(Stdio::null()).output();
+    let output = output.map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let said: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if said.is_empty() {
+        return Err(format!("`uv {}` failed ({})", arguments.join(" "), output.status));
+    }
+    Err(said.join(" ").trim_start_matches("error: ").to_owned())
 }
 
 fn find(name: &str, environment: &Environment) -> Option<PathBuf> {

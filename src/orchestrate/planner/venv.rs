@@ -46,15 +46,9 @@ pub enum VenvPlanError {
 impl Explain for VenvPlanError {
     fn hints(&self) -> Vec<String> {
         vec![match self {
-            Self::NoRequirements => {
-                "pin them in a requirements.txt, or run in the image: `--engine docker`".to_owned()
-            }
-            Self::Loose { .. } => {
-                "write it as `name==version`, or run in the image: `--engine docker`".to_owned()
-            }
-            Self::Local { .. } => {
-                "publish it and write `name==version`, or run in the image: `--engine docker`".to_owned()
-            }
+            Self::NoRequirements => "pin them in `environment/requirements.txt`".to_owned(),
+            Self::Loose { .. } => "write it as `name==version`".to_owned(),
+            Self::Local { .. } => "publish it and write `name==version`".to_owned(),
         }]
     }
 }
