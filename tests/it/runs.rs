@@ -164,3 +164,42 @@ fn a_job_done_again_is_in_the_environment_that_its_file_names() {
     assert_eq!((image_of(&test, "lines"), builds(&test, "lines")), (image, 0));
     assert_eq!(test.record("lines", "outcome.json")["status"], 0);
 }
+
+#[test]
+fn done_again_in_a_project_that_was_copied_or_moved() {
+    if !need("python") {
+        return;
+    }
+    let test = Test::experiment("lines", "minimal");
+    test.write("data/which.txt", "the first\n");
+    test.write(
+        "src/lines/local.py",
+        "import os, sys\nprint(open('data/which.txt').read(), os.getcwd())\nopen('models/made.txt', 'w')\n",
+    );
+    let ran = test.scaf(["local", "lines", "--engine", "host"]).in_project().ok();
+    assert!(ran.stdout.starts_with("the first"), "{}", ran.stdout);
+    let first = name(&test.runs("lines")[0]);
+    fs::remove_file(test.path("models/made.txt")).unwrap();
+    let copy = test.root().join("copy");
+    let copied = Command::new("cp").arg("-r").arg(test.path("")).arg(&copy).status().unwrap();
+    assert!(copied.success());
+    fs::write(copy.join("data/which.txt"), "the second\n").unwrap();
+    let again = test.scaf(["runs", "rerun", &first]).current_dir(&copy).ok();
+    let told = format!("engine: host (as in {first})");
+    assert!(again.stderr.starts_with(&told), "{}", again.stderr);
+    let folder = format!("{}/runs/lines/", copy.display());
+    assert!(again.stdout.starts_with("the second") && again.stdout.contains(&folder), "{}", again.stdout);
+    assert!(copy.join("models/made.txt").is_file() && !test.path("models/made.txt").exists());
+    assert_eq!(test.runs("lines").len(), 1);
+
+    // The original is gone, and does not come back.
+    let moved = test.root().join("moved");
+    fs::rename(test.path(""), &moved).unwrap();
+    let again = test.scaf(["runs", "rerun", &first]).current_dir(&moved).ok();
+    assert!(again.stdout.starts_with("the first"), "{}", again.stdout);
+    assert!(moved.join("models/made.txt").is_file() && !test.path("").exists());
+
+    fs::remove_dir_all(moved.join("runs/.bundles")).unwrap();
+    let gone = test.scaf(["runs", "rerun", &first]).current_dir(&moved).status(1).stderr;
+    assert!(gone.contains("is gone, and with it") && gone.contains("`scaf local lines` runs"), "{gone}");
+}

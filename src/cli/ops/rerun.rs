@@ -13,6 +13,7 @@ use crate::orchestrate::host::{clock, who};
 use crate::orchestrate::journal::{self, Entry};
 use crate::orchestrate::planner::rerun::{self, Again};
 use crate::orchestrate::selection::HostMay;
+use crate::orchestrate::supervisor;
 use crate::project::experiment::Experiment;
 use crate::project::name::ExperimentName;
 use crate::spec::gpu::GpuRequest;
@@ -26,7 +27,7 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
     let old = entry.record()?;
     let name = ExperimentName::adopted(&old.experiment)
         .ok_or_else(|| Failure::user(format!("`{}` is no name of an experiment", old.experiment)))?;
-    let kept = kept(project, &old, &name)?;
+    let kept = kept(project, &old, &name, &entry)?;
     let mut settings = context.settings(project, &kept);
     if context.global.engine.is_none()
         && let Some(choice) = EngineChoice::parse(&old.engine)
@@ -38,7 +39,9 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
         Intent::Jupyter => Some(enclosure::Layer::Notebook),
         Intent::Local | Intent::Terminal | Intent::Job => None,
     };
-    let source = old.environment.clone().map(|source| within(source, project, &name, &kept.dir));
+    let then = rerun::root_of(&old);
+    let source =
+        old.environment.clone().map(|source| within(source, project, then.as_deref(), &name, &kept.dir));
     let enclosed = enclosure::find(&enclosure::Request {
         layout: &project.layout,
         experiment: &kept,
@@ -53,7 +56,7 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
         engine,
         moby,
         version,
-        reason: _,
+        reason,
         enclosure,
         prepare,
         image,
@@ -72,6 +75,12 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
         ))
         .hint(format!("say `--engine {}`", old.engine)));
     }
+    // Nobody has asked for it this time, unless somebody has.
+    let first_line = if context.global.engine.is_none() {
+        first_line.replacen(&reason, &format!("as in {}", old.run), 1)
+    } else {
+        first_line
+    };
     // GPUs that were idle then may be busy now: idle ones are looked for again.
     let wish = old
         .gpus
@@ -90,6 +99,7 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
         old: &old,
         run: &claim.run,
         folder: &claim.folder,
+        root: &project.layout.root,
         enclosure: &enclosure,
         prepare,
         gpus: gpus.request.as_ref(),
@@ -153,13 +163,20 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
 }
 
 /// The experiment as it was then; the enclosure is made, where it is gone, from its environment folder.
-fn kept(project: &Project, old: &Record, name: &ExperimentName) -> Result<Experiment, Failure> {
+fn kept(
+    project: &Project,
+    old: &Record,
+    name: &ExperimentName,
+    entry: &Entry,
+) -> Result<Experiment, Failure> {
     if EngineChoice::parse(&old.engine).is_none() {
+        let ticket = supervisor::ticket(&entry.folder).ok().flatten();
+        let target = ticket.map_or_else(|| old.engine.clone(), |ticket| ticket.target);
         return Err(Failure::user(format!(
-            "`{}` was handed to {}, which enclosed it by itself",
-            old.run, old.engine
+            "`{}` was handed to {target}, which enclosed it by itself",
+            old.run
         ))
-        .hint(format!("`scaf job {} --target {}` hands it over as it is now", old.experiment, old.engine)));
+        .hint(format!("`scaf job {} --target {target}` hands it over as it is now", old.experiment)));
     }
     let Some(digest) = &old.bundle else {
         return Err(Failure::user(format!(
@@ -172,16 +189,27 @@ fn kept(project: &Project, old: &Record, name: &ExperimentName) -> Result<Experi
     if dir.is_dir() {
         return Ok(Experiment { name: name.clone(), dir });
     }
-    Err(Failure::user(format!("the bundle of `{}` is no longer kept", old.run)).hint(match &old.git {
-        Some(git) => format!("its commit is {}", git.commit),
-        None => "`scaf gc` takes away what no kept run needs".to_owned(),
-    }))
+    let mut failure =
+        Failure::user(format!("the bundle of `{}` is gone, and with it the files that it ran", old.run))
+            .hint(format!("`scaf {} {}` runs them as they are now", old.intent.name(), old.experiment));
+    if let Some(git) = &old.git {
+        let difference = git.uncommitted.as_ref().map(|name| {
+            format!(", `{}` what was not committed", project.layout.shown(&entry.folder.join(name)).display())
+        });
+        failure = failure.hint(format!(
+            "commit {} has them as they were{}",
+            git.commit,
+            difference.unwrap_or_default()
+        ));
+    }
+    Err(failure)
 }
 
 /// An environment within the experiment's folder is in its bundle, too, as it was then.
 fn within(
     source: EnvironmentSource,
     project: &Project,
+    then: Option<&Path>,
     name: &ExperimentName,
     kept: &Path,
 ) -> EnvironmentSource {
@@ -189,6 +217,9 @@ fn within(
     match source {
         EnvironmentSource::Folder { directory, dockerfile } => {
             let real = own.canonicalize().unwrap_or(own);
+            let directory = then
+                .and_then(|then| rerun::moved(&directory, then, &project.layout.root))
+                .unwrap_or(directory);
             let directory = match directory.strip_prefix(&real) {
                 Ok(below) if kept.join(below).is_dir() => kept.join(below),
                 _ => directory,

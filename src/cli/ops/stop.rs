@@ -13,7 +13,7 @@ use crate::orchestrate::execute::{self, World};
 use crate::orchestrate::host::clock;
 use crate::orchestrate::journal::{self, Entry};
 use crate::orchestrate::load::experiments;
-use crate::orchestrate::planner::stop;
+use crate::orchestrate::planner::{rerun, stop};
 use crate::orchestrate::running::{self, Running, State};
 use crate::spec::plan::Plan;
 
@@ -84,7 +84,11 @@ fn plan(context: &Context<'_>, runs: &[&Running], grace: u32) -> Plan {
             name: run.run.clone(),
             folder: folder.clone(),
         });
-        let record = entry.as_ref().and_then(|entry| entry.record().ok());
+        let record = entry.as_ref().and_then(|entry| entry.record().ok()).map(|mut record| {
+            // Of a copied project only its own folders are tidied.
+            record.plan = rerun::at_root(&record, &run.root).unwrap_or_else(|_| record.plan.clone());
+            record
+        });
         let last = run.folder.as_deref().and_then(last_sign);
         let end = match run.state {
             State::Lost | State::Left { .. } => last.unwrap_or(now),

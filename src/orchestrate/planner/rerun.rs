@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::spec::container::EnvValue;
 use crate::spec::gpu::GpuRequest;
-use crate::spec::plan::{Action, Plan, Step};
+use crate::spec::plan::{Action, Logs, Plan, Step};
 use crate::spec::record::Record;
-use crate::spec::run::Enclosure;
+use crate::spec::run::{Enclosure, LABEL_ROOT};
 
 /// What it is made of.
 pub struct Request<'a> {
@@ -14,6 +16,8 @@ pub struct Request<'a> {
     /// Name and folder of the run that is to be.
     pub run: &'a str,
     pub folder: &'a Path,
+    /// The project's, which may have lain elsewhere then.
+    pub root: &'a Path,
     pub enclosure: &'a Enclosure,
     /// The steps that make the enclosure, when it is not there.
     pub prepare: Vec<Step>,
@@ -36,8 +40,9 @@ pub struct Moved {
 }
 
 pub fn plan(request: Request<'_>) -> Result<Again, serde_json::Error> {
-    let Request { old, run, folder, enclosure, prepare, gpus, tty, stdin } = request;
-    let mut plan = renamed(&old.plan, &old.run, run)?;
+    let Request { old, run, folder, root, enclosure, prepare, gpus, tty, stdin } = request;
+    let mut plan = at_root(old, root)?;
+    plan = renamed(&plan, &old.run, run)?;
     // What made the enclosure then; a command line in the plan of a run is for that alone.
     plan.steps.retain(|step| {
         !matches!(
@@ -97,9 +102,95 @@ fn differ(then: &str, now: &str) -> Option<Moved> {
     (then != now).then(|| Moved { then: then.to_owned(), now: now.to_owned() })
 }
 
+/// Where the project was when the run was planned: it may have been copied or moved since.
+pub fn root_of(old: &Record) -> Option<PathBuf> {
+    let below = Path::new("runs").join(&old.experiment).join(&old.run).join("mnt");
+    old.plan.steps.iter().find_map(|step| match &step.action {
+        Action::Tidy { scratch, .. } if scratch.ends_with(&below) => {
+            scratch.ancestors().nth(below.components().count()).map(Path::to_owned)
+        }
+        _ => None,
+    })
+}
+
+/// A path below one root as the same below another.
+pub fn moved(path: &Path, then: &Path, now: &Path) -> Option<PathBuf> {
+    let below = path.strip_prefix(then).ok()?;
+    Some(if below.as_os_str().is_empty() { now.to_owned() } else { now.join(below) })
+}
+
+/// The recorded plan with this project's folders in the place of those that it was made for. What the
+/// user typed stays as it is.
+pub fn at_root(old: &Record, now: &Path) -> Result<Plan, serde_json::Error> {
+    let Some(then) = root_of(old).filter(|then| then != now) else { return Ok(old.plan.clone()) };
+    // The run's own folder occurs in texts, too (variables, command lines), and can be mistaken for nothing.
+    let below = Path::new("runs").join(&old.experiment).join(&old.run);
+    let (from, to) = (then.join(&below), now.join(&below));
+    let mut plan = renamed(&old.plan, &from.to_string_lossy(), &to.to_string_lossy())?;
+    let place = |path: &mut PathBuf| {
+        if let Some(there) = moved(path, &then, now) {
+            *path = there;
+        }
+    };
+    for step in &mut plan.steps {
+        let mut paths: Vec<&mut PathBuf> = Vec::new();
+        match &mut step.action {
+            Action::MakeDirectory { path }
+            | Action::WriteFile { path, .. }
+            | Action::Remove { path }
+            | Action::Unlink { path } => paths.push(path),
+            Action::Symlink { link, target } => paths.extend([link, target]),
+            Action::RemoveWhole { path, aside } => paths.extend([path, aside]),
+            Action::Rename { from, to }
+            | Action::CopyFile { from, to, .. }
+            | Action::CopyTree { from, to } => paths.extend([from, to]),
+            Action::Tidy { scratch, copy, bundle } => {
+                paths.push(scratch);
+                paths.extend(copy);
+                paths.extend(bundle);
+            }
+            Action::RunContainer { container, logs, .. } => {
+                paths.extend(container.mounts.iter_mut().map(|mount| &mut mount.source));
+                paths.extend(container.env.values_mut().filter_map(file_of));
+                paths.extend(logs.iter_mut().flat_map(logs_of));
+                if let Some(root) = container.labels.get_mut(LABEL_ROOT) {
+                    *root = now.to_string_lossy().into_owned();
+                }
+            }
+            Action::RunProcess { cwd, env, logs, .. } => {
+                paths.push(cwd);
+                paths.extend(env.values_mut().filter_map(file_of));
+                paths.extend(logs.iter_mut().flat_map(logs_of));
+            }
+            // What makes the enclosure is planned anew; the rest does not occur in a run's plan.
+            _ => {}
+        }
+        paths.into_iter().for_each(place);
+    }
+    Ok(plan)
+}
+
+fn file_of(value: &mut EnvValue) -> Option<&mut PathBuf> {
+    if let EnvValue::FromFile { path, .. } = value { Some(path) } else { None }
+}
+
+fn logs_of(logs: &mut Logs) -> impl Iterator<Item = &mut PathBuf> {
+    std::iter::once(&mut logs.stdout).chain(&mut logs.stderr)
+}
+
 /// The plan for another run: a run's name occurs in it only as such.
 fn renamed(plan: &Plan, old: &str, new: &str) -> Result<Plan, serde_json::Error> {
-    serde_json::from_str(&serde_json::to_string(plan)?.replace(old, new))
+    fn walk(value: &mut Value, old: &str, new: &str) {
+        match value {
+            Value::String(text) => *text = text.replace(old, new),
+            Value::Array(values) => values.iter_mut().for_each(|value| walk(value, old, new)),
+            Value::Object(values) => values.values_mut().for_each(|value| walk(value, old, new)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    let mut value = serde_json::to_value(plan)?;
+    walk(&mut value, old, new);
+    serde_json::from_value(value)
 }
 
 #[cfg(test)]
@@ -171,6 +262,7 @@ mod tests {
             old,
             run: "20261123-000000_calm_owl",
             folder: Path::new("/p/runs/e/20261123-000000_calm_owl"),
+            root: Path::new("/p"),
             enclosure: &Enclosure::Venv(venv.into()),
             prepare: vec![Step {
                 why: "make the virtual environment".into(),
@@ -197,5 +289,44 @@ mod tests {
         assert_eq!(cwd, Path::new("/p/runs/e/20261123-000000_calm_owl/mnt"));
         assert_eq!(env["PATH"], EnvValue::Prefix("/cache/venvs/2/bin".into()));
         assert_eq!(env["VIRTUAL_ENV"], EnvValue::Plain("/cache/venvs/2".into()));
+    }
+
+    #[test]
+    fn in_a_project_that_lies_elsewhere_now_its_own_folders_are_meant() {
+        let mut old = on_the_host("/cache/venvs/1");
+        let run = "/p/runs/e/20261122-155001_brave_otter";
+        let plan = &mut old.plan;
+        plan.step(
+            "link",
+            Action::Symlink { link: format!("{run}/mnt/data").into(), target: "/p/data".into() },
+        );
+        plan.step(
+            "copy",
+            Action::CopyTree { from: "/p/runs/.bundles/b".into(), to: format!("{run}/mnt/e").into() },
+        );
+        if let Action::RunProcess { argv, env, .. } = &mut plan.steps[1].action {
+            argv.extend([format!("{run}/mnt/inputs"), "/p/typed".to_owned()]);
+            env.insert("PYTHONPATH".to_owned(), EnvValue::Plain(format!("{run}/mnt/e")));
+        }
+        // Nothing says where it was.
+        assert_eq!(at_root(&old, Path::new("/q")).unwrap(), old.plan);
+        old.plan.always(
+            "tidy",
+            Action::Tidy {
+                scratch: format!("{run}/mnt").into(),
+                copy: Some(format!("{run}/mnt/e").into()),
+                bundle: Some("/p/runs/.bundles/b".into()),
+            },
+        );
+        assert_eq!(root_of(&old).as_deref(), Some(Path::new("/p")));
+        let plan = at_root(&old, Path::new("/q/p")).unwrap();
+        let text = serde_json::to_string(&plan.steps[1..]).unwrap();
+        assert_eq!(text.matches("\"/p/").count(), 1, "{text}");
+        let Action::RunProcess { argv, env, .. } = &plan.steps[1].action else { panic!() };
+        let run = "/q/p/runs/e/20261122-155001_brave_otter";
+        assert_eq!(argv[3..], [format!("{run}/mnt/inputs"), "/p/typed".to_owned()]);
+        assert_eq!(env["PYTHONPATH"], EnvValue::Plain(format!("{run}/mnt/e")));
+        let Action::Symlink { target, .. } = &plan.steps[2].action else { panic!() };
+        assert_eq!(target, Path::new("/q/p/data"));
     }
 }
