@@ -1,12 +1,17 @@
 //! A run's name and folder, taken for it alone. A name has 48 × 48 forms a second, so that two scaf at once
 //! may well hit upon the same: the one that makes the folder has it.
+//!
+//! From here until its record stands the folder of all runs is held shared by a lock; `gc` holds it alone
+//! while it looks what there is and while it takes something away. So what a run is about to use stays.
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::execute::files::{self, FileError};
-use super::journal::PLAN;
+use super::journal::{self, PLAN};
 use crate::project::layout::Layout;
 use crate::project::name::ExperimentName;
 
@@ -48,6 +53,30 @@ pub struct Claim {
     /// Where all runs are, and whether that was made for this one.
     runs: PathBuf,
     first: bool,
+    lock: Option<File>,
+}
+
+/// The folder of all runs, held until this is dropped or this process ends: alone, or with others that do
+/// not want it alone. `None` where it is not there, or where its file system has no such locks.
+fn hold(runs: &Path, operation: rustix::fs::FlockOperation) -> Option<File> {
+    loop {
+        let file = File::open(runs).ok()?;
+        match rustix::fs::flock(&file, operation) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(_) => return None,
+        }
+        // It may have been removed while it was waited for, being empty, and made anew.
+        let (held, there) = (file.metadata().ok()?, fs::metadata(runs).ok()?);
+        if (held.dev(), held.ino()) == (there.dev(), there.ino()) {
+            return Some(file);
+        }
+    }
+}
+
+/// For whoever takes things away: as long as this is kept no run is between its claim and its record.
+pub fn alone(layout: &Layout) -> Option<File> {
+    hold(&layout.runs_dir(), rustix::fs::FlockOperation::LockExclusive)
 }
 
 impl Claim {
@@ -62,7 +91,16 @@ impl Claim {
         let runs = layout.runs_dir();
         let first = runs.symlink_metadata().is_err();
         let above = runs.join(experiment.as_str());
-        for (run, folder) in names(&above, now, seed) {
+        let lock = if hold {
+            // What is in the way is told where the run's own folder cannot be made.
+            let _ = fs::create_dir_all(&runs);
+            self::hold(&runs, rustix::fs::FlockOperation::LockShared)
+        } else {
+            None
+        };
+        // A name that no run of the project has can be typed without its time.
+        let taken = journal::names(layout);
+        for (run, folder) in names(&above, now, seed, &taken) {
             let made = if hold {
                 make(&folder)
             } else if folder.symlink_metadata().is_ok() {
@@ -71,7 +109,7 @@ impl Claim {
                 Ok(())
             };
             match made {
-                Ok(()) => return Ok(Self { run, folder, held: hold, runs, first }),
+                Ok(()) => return Ok(Self { run, folder, held: hold, runs, first, lock }),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => {
                     // What is in the way above says more than the folder that could not be made.
@@ -82,6 +120,13 @@ impl Claim {
             }
         }
         Err(FileError::new("find a name for a run in", &above, io::ErrorKind::AlreadyExists.into()))
+    }
+}
+
+impl Claim {
+    /// The record stands, and says who works on it: from now on the run is found by that.
+    pub fn settled(&mut self) {
+        self.lock = None;
     }
 }
 
@@ -96,15 +141,24 @@ impl Drop for Claim {
 }
 
 /// The names that come into question, in the order in which they are tried: every form of this second, then
-/// those of the next ones.
-fn names(above: &Path, now: jiff::Timestamp, seed: u64) -> impl Iterator<Item = (String, PathBuf)> + use<'_> {
+/// those of the next ones. Forms that are taken come only where there are no others.
+fn names<'a>(
+    above: &'a Path,
+    now: jiff::Timestamp,
+    seed: u64,
+    taken: &BTreeSet<String>,
+) -> impl Iterator<Item = (String, PathBuf)> + use<'a> {
     const SECONDS: i64 = 60;
+    let all = (0..FORMS).map(|step| memorable((seed % FORMS + step * STRIDE) % FORMS));
+    let (old, mut forms): (Vec<String>, Vec<String>) = all.partition(|form| taken.contains(form));
+    if forms.is_empty() {
+        forms = old;
+    }
     (0..SECONDS).flat_map(move |later| {
         let at = now.checked_add(jiff::SignedDuration::from_secs(later)).unwrap_or(now);
         let time = at.strftime("%Y%m%d-%H%M%S").to_string();
-        (0..FORMS).map(move |step| {
-            let form = (seed % FORMS + step * STRIDE) % FORMS;
-            let run = format!("{time}_{}", memorable(form));
+        let runs: Vec<String> = forms.iter().map(|form| format!("{time}_{form}")).collect();
+        runs.into_iter().map(move |run| {
             let folder = above.join(&run);
             (run, folder)
         })
@@ -173,13 +227,37 @@ mod tests {
     fn every_form_of_a_second_comes_and_then_those_of_the_next() {
         let forms = usize::try_from(FORMS).unwrap();
         let above = Path::new("/p/runs/e");
-        let tried: Vec<String> = names(above, jiff::Timestamp::UNIX_EPOCH, u64::MAX - 7)
+        let tried: Vec<String> = names(above, jiff::Timestamp::UNIX_EPOCH, u64::MAX - 7, &BTreeSet::new())
             .take(forms + 1)
             .map(|(run, _)| run)
             .collect();
         assert_eq!(tried.iter().collect::<BTreeSet<_>>().len(), forms + 1);
         assert!(tried[..forms].iter().all(|run| run.starts_with("19700101-000000_")));
         assert!(tried[forms].starts_with("19700101-000001_"));
+        // What a run of the project is called already comes last of all.
+        let short = |run: &String| run.split_once('_').unwrap().1.to_owned();
+        let mut taken: BTreeSet<String> = tried[..forms].iter().map(short).collect();
+        let free = short(&tried[9]);
+        taken.remove(&free);
+        let mut left = names(above, jiff::Timestamp::UNIX_EPOCH, 0, &taken).map(|(run, _)| run);
+        assert_eq!(left.next(), Some(format!("19700101-000000_{free}")));
+        assert_eq!(left.next(), Some(format!("19700101-000001_{free}")));
+        taken.insert(free);
+        assert_eq!(names(above, jiff::Timestamp::UNIX_EPOCH, 0, &taken).take(forms).count(), forms);
+    }
+
+    #[test]
+    fn whoever_takes_things_away_waits_until_a_run_has_its_record() {
+        let here = tempfile::tempdir().unwrap();
+        let layout = Layout::new(here.path());
+        assert!(alone(&layout).is_none());
+        let mut claim = Claim::take(&layout, &experiment(), jiff::Timestamp::UNIX_EPOCH, 0, true).unwrap();
+        let other = Claim::take(&layout, &experiment(), jiff::Timestamp::UNIX_EPOCH, 0, true).unwrap();
+        drop(other);
+        let operation = rustix::fs::FlockOperation::NonBlockingLockExclusive;
+        assert!(hold(&layout.runs_dir(), operation).is_none());
+        claim.settled();
+        assert!(alone(&layout).is_some());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The run record on the disk: made before the first step, closed after the last, read back by `runs`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -174,7 +175,53 @@ pub fn entries(layout: &Layout) -> Result<Vec<Entry>, JournalError> {
     Ok(found)
 }
 
+/// Folders of runs that have no record, as those have that were started by what `--dry-run` prints.
+pub fn unrecorded(layout: &Layout) -> Vec<Entry> {
+    let mut found = Vec::new();
+    // What cannot be read is told where the records are read.
+    let _ = folders(&layout.runs_dir(), &mut Vec::new(), &mut found);
+    found.retain(|entry| !entry.folder.join(PLAN).exists());
+    found
+}
+
+/// The memorable names that runs of the project have.
+pub fn names(layout: &Layout) -> BTreeSet<String> {
+    let mut found = Vec::new();
+    let _ = folders(&layout.runs_dir(), &mut Vec::new(), &mut found);
+    found.iter().map(|entry| entry.short().to_owned()).collect()
+}
+
+/// What to type for a run: its memorable name, or all of it where another run is called so, too.
+pub fn typed<'a>(layout: &Layout, run: &'a str) -> &'a str {
+    let short = run.split_once('_').map_or(run, |(_, short)| short);
+    if find(layout, short).is_ok() { short } else { run }
+}
+
+/// Takes away the folders of experiments in which there is no run any more.
+pub fn clear(layout: &Layout) {
+    fn empty(folder: &Path) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir())
+                && !name.starts_with(|c: char| c == '.' || c.is_ascii_digit())
+            {
+                empty(&entry.path());
+                // One in which there is something stays.
+                let _ = std::fs::remove_dir(entry.path());
+            }
+        }
+    }
+    empty(&layout.runs_dir());
+}
+
 fn descend(folder: &Path, path: &mut Vec<String>, found: &mut Vec<Entry>) -> Result<(), JournalError> {
+    folders(folder, path, found)?;
+    found.retain(|entry| entry.folder.join(PLAN).is_file());
+    Ok(())
+}
+
+fn folders(folder: &Path, path: &mut Vec<String>, found: &mut Vec<Entry>) -> Result<(), JournalError> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -187,12 +234,10 @@ fn descend(folder: &Path, path: &mut Vec<String>, found: &mut Vec<Entry>) -> Res
         }
         // A run's folder begins with its time; an experiment's with a letter.
         if name.starts_with(|c: char| c.is_ascii_digit()) {
-            if entry.path().join(PLAN).is_file() {
-                found.push(Entry { experiment: path.join("/"), name, folder: entry.path() });
-            }
+            found.push(Entry { experiment: path.join("/"), name, folder: entry.path() });
         } else {
             path.push(name);
-            descend(&entry.path(), path, found)?;
+            folders(&entry.path(), path, found)?;
             path.pop();
         }
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::claim::Claim;
 use super::execute::{self, Ended, ExecuteError, World, files};
 use super::host::{clock, git};
 use super::journal::{self, JournalError};
@@ -55,23 +56,35 @@ pub fn keep_git(folder: &Path, state: Option<git::State>) -> Result<Option<recor
 
 /// Executes the record's plan with the journal around it. The outcome is written whatever happens; that
 /// it cannot be is told, and changes nothing about it.
-pub fn perform(folder: &Path, record: &Record, world: &World<'_>) -> Result<Outcome, PerformError> {
+pub fn perform(claim: &mut Claim, record: &Record, world: &World<'_>) -> Result<Outcome, PerformError> {
+    let folder = claim.folder.clone();
     // From here on a signal is a way for the run to end, and is written down as such.
     world.listen()?;
-    if let Err(error) = journal::open(folder, record) {
-        forget(folder);
+    if let Err(error) = journal::open(&folder, record) {
+        forget(&folder);
         return Err(error.into());
     }
-    conclude(folder, &record.plan, world)
+    working(&folder, world);
+    claim.settled();
+    begun(&folder, &record.plan, world)
 }
 
 /// The part after `plan.json` stands.
 pub fn conclude(folder: &Path, plan: &Plan, world: &World<'_>) -> Result<Outcome, PerformError> {
-    // That a run cannot be found by `ps` is no reason not to run it.
+    working(folder, world);
+    begun(folder, plan, world)
+}
+
+fn working(folder: &Path, world: &World<'_>) {
     let known = journal::known_runs(world.environment);
+    // That a run cannot be found by `ps` is no reason not to run it.
     if let Err(error) = journal::working(folder, known.as_deref()) {
         world.reporter.tell(Event::Detail(&error.to_string()));
     }
+}
+
+fn begun(folder: &Path, plan: &Plan, world: &World<'_>) -> Result<Outcome, PerformError> {
+    let known = journal::known_runs(world.environment);
     world.run_folder.replace(Some(folder.to_owned()));
     let begun = clock::now();
     let result = execute::execute(plan, world);

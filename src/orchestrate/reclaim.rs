@@ -5,11 +5,12 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::claim;
 use super::engine::moby::Moby;
 use super::execute::files::UNFINISHED;
 use super::jobs;
 use super::journal;
-use super::planner::gc::{ContainerFacts, Facts, ImageFacts, RunFacts, Sized};
+use super::planner::gc::{ContainerFacts, Facts, ImageFacts, Item, RunFacts, Sized, YOUNG};
 use super::running::{self, Running, State};
 use super::state;
 use crate::project::experiment::Experiment;
@@ -37,11 +38,43 @@ pub fn survey(
 ) -> Result<Survey, journal::JournalError> {
     let mut facts = Facts::default();
     let mut warnings = Vec::new();
+    // The runs first, none of them half begun: whatever begins after this is not looked at, and whether
+    // one of these lives shows below.
+    let (entries, unrecorded) = {
+        let _alone = claim::alone(layout);
+        (journal::entries(layout)?, journal::unrecorded(layout))
+    };
     let found = running::survey(Some(layout), environment)?;
+    for silent in &found.silent {
+        warnings.push(format!("what runs there cannot be told: {}", silent.reason));
+    }
+    for run in &found.runs {
+        if let State::Unknown { .. } = run.state {
+            warnings.push(format!(
+                "{}/{} is kept: its scaf was killed, and its container may still run",
+                run.experiment, run.run
+            ));
+        }
+    }
     let everywhere = running::survey(None, environment)?;
     facts.containers = left(&found.runs);
     facts.venvs_in_use = found.runs.iter().chain(&everywhere.runs).filter_map(venv_of).collect();
-    runs(layout, &found.runs, environment, &mut facts, &mut warnings)?;
+    runs(entries, &found.runs, environment, &mut facts, &mut warnings);
+    // Who runs without a record is known by a container alone.
+    for entry in unrecorded {
+        let folder = measured(entry.folder);
+        let lives = found.runs.iter().any(|run| run.run == entry.name);
+        facts.runs.push(RunFacts {
+            alive: lives || !found.silent.is_empty() || folder.age < YOUNG,
+            experiment: entry.experiment,
+            name: entry.name,
+            bundle: None,
+            readable: true,
+            recorded: false,
+            folder,
+            open_job: false,
+        });
+    }
     facts.bundles = children(&layout.bundles_dir(), |name| !name.starts_with('.'));
     for moby in &found.engines {
         if let Err(error) = images(moby, settings, &mut facts.images) {
@@ -101,14 +134,32 @@ fn venv_of(run: &Running) -> Option<PathBuf> {
     })
 }
 
+/// Whether something may still go, which was found to be needless a while ago: others may have taken it
+/// since, or have begun to use it. Asked by whoever holds the runs alone.
+pub fn may_go(layout: &Layout, facts: &Facts, item: &Item) -> bool {
+    let Action::RemoveWhole { path, .. } = &item.action else { return true };
+    if path.parent() != Some(layout.bundles_dir().as_path()) {
+        return path.exists();
+    }
+    let known = |entry: &journal::Entry| facts.runs.iter().any(|run| run.folder.path == entry.folder);
+    let needs = |entry: &journal::Entry| {
+        // What cannot be read may need it.
+        entry.record().map_or(true, |record| {
+            record.bundle.is_some_and(|digest| path.file_name().is_some_and(|name| *name == *digest))
+        })
+    };
+    path.exists()
+        && journal::entries(layout).is_ok_and(|all| !all.iter().any(|entry| !known(entry) && needs(entry)))
+}
+
 fn runs(
-    layout: &Layout,
+    entries: Vec<journal::Entry>,
     running: &[Running],
     environment: &Environment,
     facts: &mut Facts,
     warnings: &mut Vec<String>,
-) -> Result<(), journal::JournalError> {
-    for entry in journal::entries(layout)? {
+) {
+    for entry in entries {
         let record = entry.record();
         if let Err(error) = &record {
             warnings.push(format!("{error}; no bundle is removed, since this one's cannot be known"));
@@ -129,13 +180,13 @@ fn runs(
             experiment: entry.experiment,
             name: entry.name,
             readable: record.is_ok(),
+            recorded: true,
             bundle: record.ok().and_then(|record| record.bundle),
             folder: measured(entry.folder),
             alive,
             open_job,
         });
     }
-    Ok(())
 }
 
 /// The images that a run named: its experiment's own, and a layer on it.

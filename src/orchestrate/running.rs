@@ -1,13 +1,15 @@
 //! What of scaf's runs is there: containers by their labels, processes of this machine by what stands in
 //! the runs' folders.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::engine::moby::Moby;
-use super::engine::moby::address::Address;
+use super::engine::moby::address::{Address, Origin};
 use super::engine::moby::containers::FoundContainer;
+use super::engine::moby::error::EngineError;
 use super::execute::surroundings;
 use super::host::process;
 use super::journal::{self, Entry, JournalError};
@@ -38,6 +40,10 @@ pub enum State {
     Elsewhere {
         host: String,
     },
+    /// Its scaf was killed outright, and the engine that may still have its container cannot be asked.
+    Unknown {
+        reason: String,
+    },
 }
 
 impl State {
@@ -50,6 +56,7 @@ impl State {
             Self::Left { status } => format!("left behind ({})", status.to_lowercase()),
             Self::Lost => "its scaf was killed".to_owned(),
             Self::Elsewhere { host } => format!("on `{host}`"),
+            Self::Unknown { .. } => "unknown".to_owned(),
         }
     }
 }
@@ -108,10 +115,23 @@ fn written<S: serde::Serializer>(since: &Option<i64>, serializer: S) -> Result<S
         .serialize(serializer)
 }
 
+/// An engine that did not answer, though something may run there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Silent {
+    pub engine: ContainerEngine,
+    pub reason: String,
+    /// It is named, by a variable or a context.
+    #[serde(skip)]
+    named: bool,
+    /// Nothing is where it listens by custom.
+    #[serde(skip)]
+    absent: bool,
+}
+
 /// What was found, and what could not be asked.
 pub struct Found {
     pub runs: Vec<Running>,
-    pub silent: Vec<String>,
+    pub silent: Vec<Silent>,
     /// Connections that can be used again.
     pub engines: Vec<Moby>,
 }
@@ -132,10 +152,17 @@ pub fn survey(layout: Option<&Layout>, environment: &Environment) -> Result<Foun
                 found.runs.extend(list.iter().filter(ours).map(|one| of_container(one, moby.engine())));
                 found.engines.push(moby);
             }
-            Err(error) => found.silent.push(format!("{}: {error}", kind.client())),
+            Err(error) => found.silent.push(silent(kind, &error, environment)),
         }
     }
+    // One that answers at another place is not silent.
+    found.silent.retain(|silent| !found.engines.iter().any(|moby| moby.engine() == silent.engine));
+    let mut used: BTreeSet<String> = BTreeSet::new();
+    let doubtful = found.silent.iter().any(|silent| !silent.named && !silent.absent);
     for (root, entry) in entries(layout, environment)? {
+        if doubtful && let Ok(record) = entry.record() {
+            used.insert(record.engine);
+        }
         // One that cannot be read hides no other.
         let Ok(None) = entry.outcome() else { continue };
         let live = entry.live().ok().flatten();
@@ -164,12 +191,34 @@ pub fn survey(layout: Option<&Layout>, environment: &Environment) -> Result<Foun
             (_, Some(_), None) => State::Preparing,
             // It may have ended between the two looks.
             (_, None, None) if matches!(entry.outcome(), Ok(Some(_))) => continue,
-            (_, None, None) => State::Lost,
+            (_, None, None) => {
+                match found.silent.iter().find(|silent| silent.engine.client() == record.engine) {
+                    Some(silent) => {
+                        used.insert(record.engine.clone());
+                        State::Unknown { reason: silent.reason.clone() }
+                    }
+                    None => State::Lost,
+                }
+            }
         };
         found.runs.push(of_record(&record, root, entry, state, scaf, child));
     }
+    // One that was never used here and that nobody names is no news.
+    found.silent.retain(|silent| silent.named || used.contains(silent.engine.client()));
     found.runs.sort_by(|a, b| b.run.cmp(&a.run).then_with(|| a.root.cmp(&b.root)));
     Ok(found)
+}
+
+fn silent(engine: ContainerEngine, error: &EngineError, environment: &Environment) -> Silent {
+    let address = Address::find(engine, None, &surroundings(environment));
+    let text = error.to_string();
+    Silent {
+        engine,
+        reason: if text.starts_with(engine.client()) { text } else { format!("{}: {text}", engine.client()) },
+        named: address.is_ok_and(|address| address.origin != Origin::Default)
+            || matches!(error, EngineError::Address(_)),
+        absent: matches!(error, EngineError::NotInstalled { .. }),
+    }
 }
 
 /// How it is with a container whose scaf is at work: what does not run yet will, and what has ended is

@@ -294,3 +294,94 @@ fn what_is_not_needed_goes_and_the_rest_stays() {
         docker(&["rmi", "-f", image]);
     }
 }
+
+#[test]
+fn what_an_engine_that_cannot_be_asked_may_hold_is_kept_and_told() {
+    if !need("docker") {
+        return;
+    }
+    let test = Test::project();
+    test.probe_experiment("digits");
+    let mut child = asleep(&test, &SLEEP);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = test.runs("digits").pop().unwrap();
+    let reason = "there is no socket at `unix:///nope.sock`";
+    let mute = |words: &[&str]| test.scaf(words).in_project().env("DOCKER_HOST", "unix:///nope.sock");
+
+    let shown = mute(&["ps"]).ok();
+    assert!(shown.stdout.contains("unknown") && shown.stderr.contains(reason), "{}", shown.stderr);
+    let shown = mute(&["ps", "--json"]).ok().json();
+    assert_eq!(
+        (&shown["runs"][0]["state"], &shown["silent"][0]["engine"]),
+        (&"unknown".into(), &"docker".into())
+    );
+    let stopped = mute(&["stop", "--all"]).status(1).stderr;
+    assert!(stopped.contains("cannot be stopped") && stopped.contains(reason), "{stopped}");
+    let kept = mute(&["gc", "--keep", "0"]).ok().stderr;
+    assert!(kept.contains("is kept: its scaf was killed") && kept.contains(reason), "{kept}");
+    assert!(run.join("plan.json").is_file() && !run.join("outcome.json").exists());
+    assert_eq!(states(&test), ["alone"]);
+    test.scaf(["stop", "--all", "--grace", "0"]).in_project().ok();
+
+    // Nothing is known to run, and nothing is sure.
+    let shown = mute(&["ps"]).ok().stderr;
+    assert!(shown.contains(reason) && shown.contains("as far as can be told"), "{shown}");
+}
+
+#[test]
+fn gc_takes_nothing_from_a_run_that_begins_beside_it() {
+    if !need("docker") {
+        return;
+    }
+    let test = Test::project();
+    test.probe_experiment("digits");
+    let run = || {
+        test.scaf(["local", "digits", "-q", "--engine", "docker", "--run-xargs=--entrypoint /bin/probe"])
+            .in_project()
+            .run()
+    };
+    let alone = run();
+    assert!(alone.status != 125 && alone.status != 1, "{}", alone.stderr);
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                for _ in 0..4 {
+                    let beside = run();
+                    assert_eq!(beside.status, alone.status, "{}", beside.stderr);
+                }
+            });
+            scope.spawn(|| {
+                for _ in 0..4 {
+                    let gone = test.scaf(["gc", "--keep", "1", "-q"]).in_project().ok();
+                    assert_eq!(gone.stderr, "");
+                }
+            });
+        }
+    });
+    test.scaf(["gc", "--keep", "1", "-q"]).in_project().ok();
+    assert_eq!(test.runs("digits").len(), 1);
+    assert_eq!(fs::read_dir(test.path("runs/.bundles")).unwrap().count(), 1);
+}
+
+#[test]
+fn folders_without_a_record_go_too() {
+    if !need("docker") {
+        return;
+    }
+    let test = Test::project();
+    let (old, young) = ("runs/a/20200101-000000_old_owl", "runs/b/20200101-000000_old_cat");
+    test.write(&format!("{old}/mnt/x"), "x").write(&format!("{young}/mnt/x"), "x");
+    aged(&test.path(old), 1);
+    // A bundle of nobody's, made a moment ago.
+    test.write("runs/.bundles/0123456789abcdef/local.py", "");
+    let shown = test.scaf(["gc", "--keep", "0", "--dry-run", "--json"]).in_project().ok().json();
+    let names: Vec<&str> =
+        shown["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["a/20200101-000000_old_owl", "0123456789ab"]);
+    assert!(shown["bytes"].as_u64().unwrap() > 0 && shown["steps"].is_array(), "{shown}");
+    assert!(test.path(old).exists());
+    test.scaf(["gc", "--keep", "0"]).in_project().ok();
+    assert!(!test.path("runs/a").exists() && test.path(young).exists());
+    assert_eq!(fs::read_dir(test.path("runs/.bundles")).unwrap().count(), 0);
+}

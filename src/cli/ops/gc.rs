@@ -7,7 +7,9 @@ use crate::cli::args::GcArgs;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::ui::{quantity, table};
+use crate::orchestrate::claim;
 use crate::orchestrate::execute::{self, World};
+use crate::orchestrate::journal;
 use crate::orchestrate::load::experiments;
 use crate::orchestrate::planner::gc::{self, Item, Keep};
 use crate::orchestrate::reclaim;
@@ -23,7 +25,7 @@ pub fn run(context: &Context<'_>, args: GcArgs) -> Result<u8, Failure> {
     let items = gc::items(&survey.facts, &keep);
     let held = gc::held(&survey.facts, &keep);
     for run in &held {
-        let short = run.name.split_once('_').map_or(run.name.as_str(), |(_, short)| short);
+        let short = journal::typed(&project.layout, &run.name);
         context.ui.warning(&format!(
             "{}/{} is old and is kept: nobody has seen the end of its job",
             run.experiment, run.name
@@ -40,7 +42,16 @@ pub fn run(context: &Context<'_>, args: GcArgs) -> Result<u8, Failure> {
         talk(context, &items, bytes, if args.home { 0 } else { home });
     }
     if context.global.dry_run {
-        act::print(context, &plan)?;
+        if context.global.json {
+            let mut object = serde_json::to_value(&plan)
+                .map_err(|error| Failure::ours(format!("the plan cannot be written: {error}")))?;
+            object["items"] = json!(items);
+            object["bytes"] = json!(bytes);
+            object["home_bytes"] = json!(home);
+            context.ui.object(&object)?;
+        } else {
+            act::print(context, &plan)?;
+        }
         return Ok(0);
     }
     let world = World::new(context.ui, &context.environment, false);
@@ -49,11 +60,20 @@ pub fn run(context: &Context<'_>, args: GcArgs) -> Result<u8, Failure> {
     }
     let (mut gone, mut stayed) = (Vec::new(), Vec::new());
     for item in &items {
+        // A run that is about to begin waits as long as this; and what one has begun to use stays.
+        let _alone = claim::alone(&project.layout);
+        if !reclaim::may_go(&project.layout, &survey.facts, item) {
+            continue;
+        }
         // One at a time: what is told afterwards is what was done.
         match execute::execute(&gc::plan(std::slice::from_ref(item)), &world) {
             Ok(_) => gone.push(item),
             Err(error) => stayed.push((item, Failure::from(error))),
         }
+    }
+    {
+        let _alone = claim::alone(&project.layout);
+        journal::clear(&project.layout);
     }
     let bytes: u64 = gone.iter().map(|item| item.bytes).sum();
     if !items.is_empty() {

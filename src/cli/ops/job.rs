@@ -229,7 +229,7 @@ impl Handover<'_> {
         })?;
         self.all_in(&surveyed.manifest)?;
         let hold = !self.context.global.dry_run;
-        let claim = Claim::take(layout, &self.experiment.name, clock::now(), clock::seed(), hold)?;
+        let mut claim = Claim::take(layout, &self.experiment.name, clock::now(), clock::seed(), hold)?;
         let (run, folder) = (claim.run.clone(), claim.folder.clone());
         let store = layout.bundles_dir().join(&surveyed.digest);
         let code = folder.join("code");
@@ -260,7 +260,7 @@ impl Handover<'_> {
         }
         let record = self.record(run, &folder, surveyed.digest, plan)?;
         let world = World::new(self.context.ui, &self.context.environment, self.context.global.json);
-        let outcome = perform::perform(&folder, &record, &world)?;
+        let outcome = perform::perform(&mut claim, &record, &world)?;
         let said = std::fs::read_to_string(folder.join("stdout.log")).unwrap_or_default();
         let mut ticket = self.ticket();
         self.target.ticket(&self.handing(&folder, &code, None), &said, &mut ticket);
@@ -380,7 +380,7 @@ impl Handover<'_> {
         if outcome.is_some_and(|outcome| outcome.status != 0) {
             return Ok(());
         }
-        let short = run.split_once('_').map_or(run, |(_, short)| short);
+        let short = journal::typed(&self.project.layout, run);
         ui.say(&format!("job {run} was handed to `{}`", self.target_name));
         if let Some(url) = &ticket.url {
             ui.say(url);

@@ -13,14 +13,18 @@ pub fn run(context: &Context<'_>, args: PsArgs) -> Result<u8, Failure> {
     let project = if args.all { None } else { Some(context.project()?) };
     let found = running::survey(project.as_ref().map(|project| &project.layout), &context.environment)?;
     for silent in &found.silent {
-        context.ui.detail(silent);
+        context.ui.warning(&format!("what runs there cannot be told: {}", silent.reason));
     }
     if context.global.json {
-        context.ui.object(&json!({ "runs": found.runs }))?;
+        context.ui.object(&json!({ "runs": found.runs, "silent": found.silent }))?;
         return Ok(0);
     }
     if found.runs.is_empty() {
-        context.ui.say("nothing runs, and nothing is left");
+        context.ui.say(if found.silent.is_empty() {
+            "nothing runs, and nothing is left"
+        } else {
+            "nothing runs, and nothing is left, as far as can be told"
+        });
         return Ok(0);
     }
     let now = clock::now().as_second();

@@ -91,6 +91,10 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
     let mut gpus = gpus::choose(wish.as_ref(), &Giver::of(moby.as_ref()), hold, &context.environment)?;
     let now = clock::now();
     let claim = Claim::take(&project.layout, &name, now, clock::seed(), hold)?;
+    // From now on it stays; until now a `gc` beside this may have taken it.
+    if !kept.dir.is_dir() {
+        return Err(gone(project, &old, &entry));
+    }
     // Nobody stands beside a job, this once neither.
     let attended = old.intent != Intent::Job;
     let (tty, stdin) = run::streams(attended && moby.is_some() && !context.global.json);
@@ -189,6 +193,11 @@ fn kept(
     if dir.is_dir() {
         return Ok(Experiment { name: name.clone(), dir });
     }
+    Err(gone(project, old, entry))
+}
+
+/// What there is to do where the files of the run are gone.
+fn gone(project: &Project, old: &Record, entry: &Entry) -> Failure {
     let mut failure =
         Failure::user(format!("the bundle of `{}` is gone, and with it the files that it ran", old.run))
             .hint(format!("`scaf {} {}` runs them as they are now", old.intent.name(), old.experiment));
@@ -202,7 +211,7 @@ fn kept(
             difference.unwrap_or_default()
         ));
     }
-    Err(failure)
+    failure
 }
 
 /// An environment within the experiment's folder is in its bundle, too, as it was then.

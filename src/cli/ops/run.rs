@@ -309,7 +309,7 @@ pub fn finish_with(
     prepared: Prepared,
     signals: Option<SignalSource>,
 ) -> Result<u8, Failure> {
-    let Prepared { record, claim, moby, first_line, fell_back, notes, kill_on_three_interrupts, gpus } =
+    let Prepared { record, mut claim, moby, first_line, fell_back, notes, kill_on_three_interrupts, gpus } =
         prepared;
     if fell_back {
         context.ui.insist(&first_line);
@@ -328,7 +328,7 @@ pub fn finish_with(
         .with_signals(signals);
     world.kill_on_three_interrupts = kill_on_three_interrupts;
     world.watched_gpus.clone_from(&gpus.watched);
-    let outcome = perform::perform(&claim.folder, &record, &world)?;
+    let outcome = perform::perform(&mut claim, &record, &world)?;
     conclude(context, project, &record, &claim.folder, &outcome)?;
     Ok(outcome.status)
 }

@@ -21,6 +21,12 @@ pub fn run(context: &Context<'_>, args: StopArgs) -> Result<u8, Failure> {
     let project = context.project()?;
     let found = running::survey(Some(&project.layout), &context.environment)?;
     let words: Vec<&String> = args.runs.iter().chain(&args.exp).collect();
+    if words.iter().any(|word| word.trim_matches('/').is_empty()) {
+        return Err(with_list(Failure::usage("the name of a run is empty"), &found.runs));
+    }
+    for silent in &found.silent {
+        context.ui.warning(&format!("what runs there cannot be told: {}", silent.reason));
+    }
     if words.is_empty() && !args.all {
         return Err(with_list(Failure::usage("which run? name it, or say `--all`"), &found.runs));
     }
@@ -52,8 +58,10 @@ pub fn run(context: &Context<'_>, args: StopArgs) -> Result<u8, Failure> {
         world.engines.borrow_mut().insert(moby.engine().client(), moby);
     }
     execute::execute(&plan, &world)?;
-    let stopped: Vec<&&Running> =
-        runs.iter().filter(|run| !matches!(run.state, State::Elsewhere { .. })).collect();
+    let stopped: Vec<&&Running> = runs
+        .iter()
+        .filter(|run| !matches!(run.state, State::Elsewhere { .. } | State::Unknown { .. }))
+        .collect();
     for run in &stopped {
         let deed = match run.state {
             State::Preparing | State::Running | State::Alone => "stopped",
@@ -62,11 +70,22 @@ pub fn run(context: &Context<'_>, args: StopArgs) -> Result<u8, Failure> {
         context.ui.say(&format!("{deed} {} ({})", run.run, run.experiment));
     }
     if runs.is_empty() && args.all {
-        context.ui.say("nothing runs");
+        let far = if found.silent.is_empty() { "" } else { ", as far as can be told" };
+        context.ui.say(&format!("nothing runs{far}"));
     }
     if context.global.json {
         let names: Vec<&str> = stopped.iter().map(|run| run.run.as_str()).collect();
         context.ui.object(&json!({ "stopped": names }))?;
+    }
+    let mut unknown = runs.iter().filter_map(|run| match &run.state {
+        State::Unknown { reason } => Some((run, reason)),
+        _ => None,
+    });
+    if let Some((run, reason)) = unknown.next() {
+        let names: Vec<&str> =
+            std::iter::once(run).chain(unknown.map(|(run, _)| run)).map(|run| run.run.as_str()).collect();
+        return Err(Failure::user(format!("{} cannot be stopped: {reason}", names.join(", ")))
+            .hint("once the engine answers again `scaf ps` says what of it runs"));
     }
     Ok(0)
 }
@@ -77,6 +96,9 @@ fn plan(context: &Context<'_>, runs: &[&Running], grace: u32) -> Plan {
     for run in runs {
         if let State::Elsewhere { host } = &run.state {
             context.ui.warning(&format!("{} runs on `{host}`: stop it there", run.run));
+            continue;
+        }
+        if let State::Unknown { .. } = &run.state {
             continue;
         }
         let entry = run.folder.as_ref().map(|folder| Entry {

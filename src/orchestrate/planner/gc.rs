@@ -31,6 +31,8 @@ pub struct RunFacts {
     /// `None` where the record cannot be read, or the run had no bundle.
     pub bundle: Option<String>,
     pub readable: bool,
+    /// What was started by the lines of a `--dry-run` has no record.
+    pub recorded: bool,
     /// Somebody works on it, or may.
     pub alive: bool,
     /// It is a job that may go on elsewhere, and its folder is all by which it can be ended or fetched.
@@ -113,7 +115,8 @@ pub fn items(facts: &Facts, keep: &Keep) -> Vec<Item> {
     }
     let old = old_runs(&facts.runs, keep);
     for run in &old {
-        items.push(whole("run", format!("{}/{}", run.experiment, run.name), "old".to_owned(), &run.folder));
+        let why = if run.recorded { "old" } else { "old, without a record" };
+        items.push(whole("run", format!("{}/{}", run.experiment, run.name), why.to_owned(), &run.folder));
     }
     items.extend(bundles(facts, &old));
     items.extend(images(facts));
@@ -197,10 +200,7 @@ fn bundles(facts: &Facts, old: &[&RunFacts]) -> Vec<Item> {
         return Vec::new();
     }
     let needed: BTreeSet<&str> = kept.filter_map(|run| run.bundle.as_deref()).collect();
-    let free = facts.bundles.iter().filter(|bundle| {
-        // A scaf that has just seen it there may be about to use it.
-        !needed.contains(name_of(bundle).as_str()) && bundle.age > YOUNG
-    });
+    let free = facts.bundles.iter().filter(|bundle| !needed.contains(name_of(bundle).as_str()));
     free.map(|bundle| {
         let name = name_of(bundle);
         whole("bundle", name[..12.min(name.len())].to_owned(), "no kept run needs it".to_owned(), bundle)
@@ -275,6 +275,7 @@ mod tests {
             folder: sized(name, days),
             bundle: Some(bundle.to_owned()),
             readable: true,
+            recorded: true,
             alive: false,
             open_job: false,
         }
@@ -293,7 +294,7 @@ mod tests {
                 run("a", "1", 50, "y"),
                 run("b", "1b", 60, "z"),
             ],
-            bundles: vec![sized("x", 9), sized("y", 9), sized("z", 9), sized("w", 9), sized("v", 0)],
+            bundles: vec![sized("x", 9), sized("y", 9), sized("z", 9), sized("w", 0)],
             ..Facts::default()
         };
         assert_eq!(names(&facts, Keep::default()), ["bundle w"]);
