@@ -6,7 +6,7 @@ use super::args::Global;
 use super::failure::Failure;
 use super::ui::Ui;
 use crate::orchestrate::engine::moby::run::{Heard, SignalSource};
-use crate::orchestrate::load;
+use crate::orchestrate::{journal, load};
 use crate::project::experiment::Experiment;
 use crate::project::layout::Layout;
 use crate::project::name::ExperimentName;
@@ -133,7 +133,24 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// The experiment of which runs are asked for: one that is there, or one that has left some.
+    pub fn experiment_with_runs(
+        &self,
+        project: &Project,
+        given: &str,
+        runs: &[journal::Entry],
+    ) -> Result<String, Failure> {
+        let plain = given.trim_end_matches('/');
+        if !plain.is_empty() && runs.iter().any(|run| run.experiment == plain) {
+            return Ok(plain.to_owned());
+        }
+        Ok(self.named(project, given)?.name.to_string())
+    }
+
     fn named(&self, project: &Project, given: &str) -> Result<Experiment, Failure> {
+        if given.trim_matches('/').is_empty() {
+            return Err(Failure::usage("the name of the experiment is empty"));
+        }
         // People type the path that their shell completes.
         let code = format!("{}/", project.layout.code.display());
         let plain = given.strip_prefix("./").unwrap_or(given);

@@ -70,6 +70,8 @@ pub struct Ended {
     pub left: Vec<PathBuf>,
     /// What the GPUs of the run were seen to do.
     pub gpus: Vec<GpuUse>,
+    /// With what status a container of an earlier scaf ended that was stopped, where the engine said so.
+    pub stopped: Option<u8>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -403,7 +405,7 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
             supervisor::start(folder, talk, world.environment).map_err(Box::new)?;
         }
         Action::StopContainer { engine, container, grace } => {
-            world.with_moby(*engine, |moby| Ok(stop::container(moby, container, *grace)?))?;
+            ended.stopped = world.with_moby(*engine, |moby| Ok(stop::container(moby, container, *grace)?))?;
         }
         Action::RemoveContainer { engine, container } => {
             world.with_moby(*engine, |moby| Ok(moby.remove(container, true)?))?;

@@ -10,6 +10,7 @@ use super::target::{self, Answer, Asked, Question, Target, TargetError};
 use crate::project::layout::Layout;
 use crate::spec::env_vars::Environment;
 use crate::spec::hint::{Explain, Fault};
+use crate::spec::run::Intent;
 use crate::spec::ticket::{State, Ticket};
 
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,8 @@ pub enum JobsError {
     Target(#[from] TargetError),
     #[error("`{run}` is a run, and no job")]
     NoJob { run: String },
+    #[error("`{run}` was not handed over: `{client}` ended with {status}")]
+    NotHanded { run: String, client: String, status: u8 },
     #[error("`{run}` was handed to a target of kind `{kind}`, which this scaf does not know")]
     Kind { run: String, kind: String },
 }
@@ -29,7 +32,7 @@ impl Explain for JobsError {
         match self {
             Self::Journal(error) => error.fault(),
             Self::Target(error) => error.fault(),
-            Self::NoJob { .. } | Self::Kind { .. } => Fault::User,
+            Self::NoJob { .. } | Self::NotHanded { .. } | Self::Kind { .. } => Fault::User,
         }
     }
 
@@ -39,6 +42,11 @@ impl Explain for JobsError {
             Self::Target(error) => error.hints(),
             Self::NoJob { run } => {
                 vec![format!("`scaf runs show {run}` shows a run; `scaf jobs` lists the jobs")]
+            }
+            Self::NotHanded { run, .. } => {
+                vec![format!(
+                    "`scaf runs show {run}` names its folder; what was said is there in `stderr.log`"
+                )]
             }
             Self::Kind { .. } => Vec::new(),
         }
@@ -69,8 +77,42 @@ pub fn all(layout: &Layout) -> Result<(Vec<Handed>, Vec<JobsError>), JobsError> 
 /// The job that a word means.
 pub fn find(layout: &Layout, word: &str) -> Result<Handed, JobsError> {
     let entry = journal::find(layout, word)?;
-    let run = entry.short().to_owned();
-    of(entry)?.ok_or(JobsError::NoJob { run })
+    let run = journal::typed(layout, &entry.name).to_owned();
+    // What was to be a job and became none says why.
+    let refused = entry.record().ok().filter(|record| record.intent == Intent::Job).and_then(|record| {
+        let outcome = entry.outcome().ok().flatten().filter(|outcome| outcome.status != 0)?;
+        let client = record.command.first().cloned().unwrap_or(record.engine);
+        Some(JobsError::NotHanded { run: run.clone(), client, status: outcome.status })
+    });
+    of(entry)?.ok_or_else(|| refused.unwrap_or(JobsError::NoJob { run }))
+}
+
+/// Whether the target's client is there, for what only it can say or do.
+pub fn has_client(job: &Handed, environment: &Environment) -> Result<(), TargetError> {
+    match job.target.about().tool {
+        Some(tool) if !has_program(tool.program, environment) => Err(TargetError::NoTool {
+            target: job.ticket.target.clone(),
+            program: tool.program,
+            hints: tool.hints,
+        }),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// How they are. A client takes seconds for its answer, so that several are asked at a time.
+pub fn states(jobs: &[Handed], environment: &Environment, host: &str) -> Vec<State> {
+    const AT_A_TIME: usize = 8;
+    let mut states = Vec::with_capacity(jobs.len());
+    for some in jobs.chunks(AT_A_TIME) {
+        std::thread::scope(|scope| {
+            let asked: Vec<_> =
+                some.iter().map(|job| scope.spawn(|| state(job, environment, host))).collect();
+            states.extend(asked.into_iter().map(|one| {
+                one.join().unwrap_or_else(|_| State::Unknown { reason: "the question broke off".to_owned() })
+            }));
+        });
+    }
+    states
 }
 
 fn of(entry: Entry) -> Result<Option<Handed>, JobsError> {

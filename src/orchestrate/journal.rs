@@ -8,7 +8,7 @@ use crate::orchestrate::execute::files::{self, FileError};
 use crate::orchestrate::host::process;
 use crate::project::layout::Layout;
 use crate::spec::env_vars::Environment;
-use crate::spec::hint::Explain;
+use crate::spec::hint::{Explain, Fault};
 use crate::spec::plan::IfThere;
 use crate::spec::record::{Live, Outcome, Record};
 use crate::spec::ticket::Supervisor;
@@ -29,6 +29,8 @@ pub enum JournalError {
     Read { path: PathBuf, source: std::io::Error },
     #[error("`{path}` is not a record that this scaf can read: {reason}")]
     Form { path: PathBuf, reason: String },
+    #[error("the name of the run is empty")]
+    Empty,
     #[error("no run named `{name}`")]
     NoRun { name: String, near: Vec<String> },
     #[error("`{name}` could be any of {}", .candidates.join(", "))]
@@ -36,9 +38,20 @@ pub enum JournalError {
 }
 
 impl Explain for JournalError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::File(error) => error.fault(),
+            Self::Empty => Fault::Usage,
+            Self::Read { .. } | Self::Form { .. } | Self::NoRun { .. } | Self::Ambiguous { .. } => {
+                Fault::User
+            }
+        }
+    }
+
     fn hints(&self) -> Vec<String> {
         match self {
             Self::File(error) => error.hints(),
+            Self::Empty => vec!["`scaf runs` lists them".to_owned()],
             Self::NoRun { near, .. } if near.is_empty() => vec!["`scaf runs` lists them".to_owned()],
             Self::NoRun { near, .. } => vec![format!("the latest are: {}", near.join(", "))],
             Self::Ambiguous { .. } => vec!["give more of the name".to_owned()],
@@ -247,6 +260,9 @@ fn folders(folder: &Path, path: &mut Vec<String>, found: &mut Vec<Entry>) -> Res
 /// The run that a word means: its whole name, its memorable part, or `exp/name`; the newest wins where
 /// the memorable part recurs in one experiment only by a whole name.
 pub fn find(layout: &Layout, word: &str) -> Result<Entry, JournalError> {
+    if word.trim_matches('/').is_empty() {
+        return Err(JournalError::Empty);
+    }
     let all = entries(layout)?;
     let matches: Vec<&Entry> = all
         .iter()

@@ -130,6 +130,7 @@ fn fill(outcome: &mut Outcome, end: &Ended) {
         image_id,
         left,
         gpus,
+        stopped: _,
     } = end;
     outcome.status = *status;
     outcome.out_of_memory = *out_of_memory;

@@ -212,9 +212,11 @@ fn images(
     if images.is_empty() {
         return Ok(());
     }
-    let used: BTreeSet<String> = moby.list(&[])?.into_iter().map(|container| container.image_id).collect();
+    // Podman writes an id now with its kind in front, now without.
+    let bare = |id: &str| id.trim_start_matches("sha256:").to_owned();
+    let used: BTreeSet<String> = moby.list(&[])?.iter().map(|container| bare(&container.image_id)).collect();
     // It takes seconds on a large disk; where it is refused, whole sizes have to do.
-    let unique = moby.disk_use().map(|disk| disk.unique).unwrap_or_default();
+    let disk = moby.disk_use().ok();
     for image in images {
         let base = image.labels.get(image_tag::LABEL_LAYER).and_then(|_| {
             let text = image.labels.get(image_tag::LABEL_BASE)?;
@@ -224,10 +226,10 @@ fn images(
             engine: moby.engine(),
             id: image.id.clone(),
             tag,
-            bytes: unique.get(&image.id).copied().unwrap_or(image.size),
+            bytes: disk.as_ref().and_then(|disk| disk.unique_of(&image.id)).unwrap_or(image.size),
             experiment: image.labels.get(image_tag::LABEL_EXPERIMENT).cloned(),
             base: base.clone(),
-            used: used.contains(&image.id),
+            used: used.contains(&bare(&image.id)),
         };
         let tags: Vec<&String> = image.tags.iter().filter(|tag| !tag.contains("<none>")).collect();
         if tags.is_empty() {

@@ -88,6 +88,9 @@ pub struct Outcome {
     pub version: u32,
     /// The child's own exit status, or scaf's where no child came to run.
     pub status: u8,
+    /// Nobody saw the child's status: `status` stands for that it was killed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub status_unknown: bool,
     /// What went wrong where it was not the child.
     pub error: Option<String>,
     pub interrupted: bool,
@@ -111,6 +114,9 @@ pub struct Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, interrupted, out_of_memory, .. } = self;
+        if self.status_unknown {
+            return f.write_str("interrupted");
+        }
         match (status, interrupted, out_of_memory) {
             (0, _, false) => f.write_str("succeeded"),
             (0, _, true) => f.write_str("succeeded, with a process killed for memory"),

@@ -132,6 +132,110 @@ fn a_job_outlives_who_started_it_and_is_cancelled() {
     let again = scaf(&test, &["jobs", "cancel", &job]).ok();
     assert!(again.stderr.contains("is over: cancelled"), "{}", again.stderr);
     scaf(&test, &["jobs", "attach", &job]).status(143);
+
+    // Stopped as any run is: the answer is the same, and there at once.
+    scaf(&test, &["job", "digits", "--engine", "host", "--set", "inputs.seconds=600"]).ok();
+    let job = newest(&test);
+    until(&test, &job, "running");
+    scaf(&test, &["stop", &job]).ok();
+    assert_eq!(state(&test, &job), "cancelled");
+    assert!(scaf(&test, &["jobs", "cancel", &job]).ok().stderr.contains("is over: cancelled"));
+}
+
+#[test]
+fn a_job_to_which_nobody_sees_any_more_is_cancelled_all_the_same() {
+    if !need("docker") {
+        return;
+    }
+    let image = python_image();
+    let test = project(&format!("command: sleep 600\nenvironment: {{ image: '{image}' }}\n"));
+    scaf(&test, &["job", "digits", "--engine", "docker"]).ok();
+    let job = newest(&test);
+    until(&test, &job, "running");
+    let pid = supervisor(&test).to_string();
+    let container = || {
+        let filter = format!("label=scaf.run={job}");
+        let shown = Command::new("docker").args(["ps", "-q", "--filter", &filter]).output().unwrap();
+        String::from_utf8_lossy(&shown.stdout).trim().to_owned()
+    };
+    let begun = Instant::now();
+    while container().is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "the container never runs");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+    until(&test, &job, "lost");
+    let told = scaf(&test, &["jobs", "logs", "-f", &job]).ok().stderr;
+    assert!(told.contains("goes on without") && told.contains("`docker logs --follow scaf-"), "{told}");
+    let unsure = scaf(&test, &["jobs", "cancel", &job]).env("DOCKER_HOST", "unix:///nope.sock").status(1);
+    assert!(unsure.stderr.contains("there is no socket at `unix:///nope.sock`"), "{}", unsure.stderr);
+    assert_eq!(state(&test, &job), "lost");
+    scaf(&test, &["jobs", "cancel", &job]).ok();
+    assert_eq!((state(&test, &job).as_str(), container().as_str()), ("cancelled", ""));
+    // What the engine said of it, and no number of ours.
+    let outcome = test.record("digits", "outcome.json");
+    assert_eq!((&outcome["status"], outcome.get("status_unknown")), (&143.into(), None));
+}
+
+#[test]
+fn what_a_job_says_as_events() {
+    if !need("python") {
+        return;
+    }
+    let test = project(&JOB.replace("word: hello", "word: '\"a\"'"));
+    scaf(&test, &["job", "digits", "--engine", "host", "--set", "inputs.status=3"]).ok();
+    let job = newest(&test);
+    for (words, status) in [(["jobs", "attach", &job, "--json"], 3), (["jobs", "logs", &job, "--json"], 0)] {
+        let said = scaf(&test, &words).status(status).stdout;
+        let mut events: Vec<serde_json::Value> =
+            said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let last = events.pop().unwrap();
+        assert_eq!((&last["job"], &last["status"]["status"]), (&job.as_str().into(), &3.into()), "{last}");
+        for (stream, text) in [("stdout", "begun a"), ("stderr", "talk"), ("stdout", "ended")] {
+            let event = serde_json::json!({ "stream": stream, "text": text });
+            assert!(events.contains(&event), "{event} is not in {said}");
+        }
+    }
+}
+
+#[test]
+fn words_that_mean_nothing_are_said_to() {
+    let test = project(JOB);
+    let told = |words: &[&str], status| scaf(&test, words).without_engine().status(status).stderr;
+    for words in [["jobs", "nope"], ["runs", "nope"]] {
+        let told = told(&words, 1);
+        assert!(told.contains("no experiment named `nope`") && told.contains("`digits`"), "{told}");
+    }
+    for words in [["jobs", "-n", "0"], ["runs", "-n", "0"]] {
+        assert!(told(&words, 2).contains("`-n 0` is none of them"));
+    }
+    for words in [["stop", ""], ["stop", "exp="], ["local", ""], ["local", "exp="], ["show", ""]] {
+        assert!(told(&words, 2).contains("is empty"), "{words:?}");
+    }
+    for words in [["runs", "show", ""], ["jobs", "logs", ""], ["runs", "rerun", ""]] {
+        assert!(told(&words, 2).contains("the name of the run is empty"), "{words:?}");
+    }
+    assert_eq!(scaf(&test, &["jobs", "digits"]).ok().stdout, "");
+}
+
+#[test]
+fn outputs_that_are_not_there_or_cannot_be_put_there() {
+    if !need("python") {
+        return;
+    }
+    let test = project(JOB);
+    scaf(&test, &["job", "digits", "--engine", "host"]).ok();
+    let job = newest(&test);
+    until(&test, &job, "succeeded");
+    let told = scaf(&test, &["jobs", "fetch", &job, "--to", "/proc/nowhere"]).status(1).stderr;
+    assert!(
+        told.contains("the outputs cannot be put into `/proc/nowhere`") && told.contains("`--to`"),
+        "{told}"
+    );
+    fs::remove_dir_all(test.runs("digits")[0].join("outputs")).unwrap();
+    let told = scaf(&test, &["jobs", "fetch", &job, "--to", "to"]).status(1).stderr;
+    assert!(told.contains("has written no outputs") && told.contains("hint:"), "{told}");
+    assert!(!test.path("to").exists());
 }
 
 #[test]
@@ -443,6 +547,10 @@ fn the_client_s_status_is_kept() {
     assert_eq!(test.record("digits", "outcome.json")["status"], 7);
     let jobs = on_azure(&test, &["jobs", "--json"]).ok().json();
     assert_eq!(jobs["jobs"], serde_json::json!([]), "what was not handed over is no job");
+    let told = on_azure(&test, &["jobs", "logs", &newest(&test)]).status(1).stderr;
+    assert!(told.contains("was not handed over: `az` ended with 7"), "{told}");
+    let handed = on_azure(&test, &["job", "digits", "--target", "azureml", "--json"]).env("AZ_STATUS", "7");
+    assert_eq!(handed.status(7).json()["ticket"], serde_json::Value::Null);
 }
 
 #[test]
@@ -496,6 +604,15 @@ fn without_the_client_there_is_a_way_to_it_and_the_plan_is_printed_all_the_same(
     };
     insta::assert_snapshot!(job(&[]).transcript());
     assert!(!test.path("runs").exists());
+    // Of a job that was handed over while it was there.
+    on_azure(&test, &["job", "digits", "--target", "azureml"]).ok();
+    let handed = newest(&test);
+    for words in [["jobs", "logs", &handed], ["jobs", "cancel", &handed], ["jobs", "fetch", &handed]] {
+        let told = on_azure(&test, &words).env("PATH", path).status(1).stderr;
+        assert!(told.contains("`az` is not on this machine") && told.contains("install Azure's"), "{told}");
+    }
+    assert_eq!(test.record("digits", "job.json")["cancelled"], serde_json::Value::Null);
+    fs::remove_dir_all(test.path("runs")).unwrap();
     let printed = job(&["--dry-run"]).ok();
     assert!(
         printed.stdout.contains("az ml job create -f job.yaml --resource-group group --workspace-name space")

@@ -67,7 +67,7 @@ pub enum JobsCommand {
     List(JobsListArgs),
     /// Say how one job is
     Status { job: String },
-    /// Show what a job wrote
+    /// Show what a job wrote; with --json a line {"stream", "text"} for each of its lines, then the job
     Logs {
         job: String,
         /// Go on until the job is over
@@ -76,7 +76,7 @@ pub enum JobsCommand {
     },
     /// Show what a job writes until it is over, and leave with its status
     Attach { job: String },
-    /// End a job; a second time, at once
+    /// End a job; one of this machine a second time, at once
     Cancel { job: String },
     /// Copy a job's outputs into a folder
     Fetch {

@@ -373,6 +373,7 @@ impl Handover<'_> {
     ) -> Result<(), Failure> {
         let ui = self.context.ui;
         if self.context.global.json {
+            let ticket = outcome.is_none_or(|outcome| outcome.status == 0).then_some(ticket);
             return ui.object(
                 &serde_json::json!({ "job": run, "ticket": ticket, "outcome": outcome, "folder": folder }),
             );

@@ -22,10 +22,19 @@ pub fn run(context: &Context<'_>, args: RunsArgs) -> Result<u8, Failure> {
 }
 
 fn list(context: &Context<'_>, project: &Project, args: &RunsListArgs) -> Result<u8, Failure> {
-    let wanted = args.experiment.as_deref().or(args.exp.as_deref());
-    let entries: Vec<Entry> = journal::entries(&project.layout)?
+    if args.limit == 0 {
+        return Err(Failure::usage("`-n 0` is none of them").hint("say how many: `-n 5`"));
+    }
+    let all = journal::entries(&project.layout)?;
+    let wanted = args
+        .experiment
+        .as_deref()
+        .or(args.exp.as_deref())
+        .map(|given| context.experiment_with_runs(project, given, &all))
+        .transpose()?;
+    let entries: Vec<Entry> = all
         .into_iter()
-        .filter(|entry| wanted.is_none_or(|wanted| entry.experiment == wanted))
+        .filter(|entry| wanted.as_ref().is_none_or(|wanted| entry.experiment == *wanted))
         .take(args.limit)
         .collect();
     let mut rows = Vec::new();

@@ -41,17 +41,19 @@ impl Explain for StopError {
 }
 
 /// Asks, waits, kills; and sees to it that nothing of it stays. The engine removes what ran with `--rm`
-/// a moment after its end; what ran without is removed here.
-pub fn container(moby: &Moby, container: &str, grace: u32) -> Result<(), EngineError> {
-    moby.stop(container, grace)?;
+/// a moment after its end; what ran without is removed here. The status is the container's own, where the
+/// engine said it before the container was gone.
+pub fn container(moby: &Moby, container: &str, grace: u32) -> Result<Option<u8>, EngineError> {
+    let status = moby.stop(container, grace)?;
     let end = Instant::now() + KILLED;
     while moby.inspect(container)?.is_some() {
         if Instant::now() >= end {
-            return moby.remove(container, true);
+            moby.remove(container, true)?;
+            break;
         }
         std::thread::sleep(LOOK);
     }
-    Ok(())
+    Ok(status)
 }
 
 /// Asks, waits, kills. A group is gone when nobody of it is left, whatever became of its leader.

@@ -14,9 +14,9 @@ pub struct Request<'a> {
     pub seconds: f64,
 }
 
-/// Adds the steps that end it. A scaf that lives writes the outcome of its run itself.
-pub fn plan(plan: &mut Plan, request: &Request<'_>, grace: u32, now: &str) {
-    let Request { run, record, last_sign, seconds } = request;
+/// Adds the steps that end it.
+pub fn plan(plan: &mut Plan, request: &Request<'_>, grace: u32) {
+    let Request { run, record, last_sign: _, seconds: _ } = request;
     let why = format!("stop {}", run.run);
     match (&run.state, run.container_engine, &run.container) {
         (State::Left { .. }, Some(engine), Some(container)) => {
@@ -43,25 +43,49 @@ pub fn plan(plan: &mut Plan, request: &Request<'_>, grace: u32, now: &str) {
             );
         }
     }
-    // A scaf that only prepares may be ended before it can write anything.
-    if run.scaf.is_some() && run.state != State::Preparing {
+    if run.folder.is_none() || sees_to_it(run) {
         return;
     }
-    let Some(folder) = &run.folder else { return };
     let tidying = record.iter().flat_map(|record| &record.plan.steps);
     plan.steps.extend(tidying.filter(|step| step.when == When::Always).cloned());
+}
+
+/// Whether its own scaf lives, and writes down how it ended. One that only prepares may be ended before it
+/// can write anything.
+pub fn sees_to_it(run: &Running) -> bool {
+    run.scaf.is_some() && run.state != State::Preparing
+}
+
+/// The status that the engine still knows of a container which has ended: `Exited (3) 5 minutes ago`.
+pub fn status_of(run: &Running) -> Option<u8> {
+    let State::Left { status } = &run.state else { return None };
+    status.split_once("xited (")?.1.split_once(')')?.0.parse().ok()
+}
+
+/// Adds the steps that write down how it ended, where its scaf does not. `status` is the run's own.
+pub fn outcome(plan: &mut Plan, request: &Request<'_>, status: Option<u8>, now: &str) {
+    let Request { run, record: _, last_sign, seconds } = request;
+    let Some(folder) = &run.folder else { return };
+    if sees_to_it(run) {
+        return;
+    }
     let lives = matches!(run.state, State::Alone | State::Preparing);
     let error = match run.state {
         State::Preparing => "stopped before it began",
         State::Alone => "its scaf was killed outright, and it was stopped later",
         _ => "its scaf was killed outright",
     };
+    let by_itself = matches!(run.state, State::Left { .. }) && status.is_some();
     let outcome = Outcome {
         version: record::VERSION,
-        // As a shell tells of a process that was killed.
-        status: 137,
-        error: Some(error.to_owned()),
-        interrupted: true,
+        // As a shell tells of a process that was killed, where nobody saw what it ended with.
+        status: status.unwrap_or(137),
+        status_unknown: status.is_none(),
+        error: Some(match status {
+            Some(_) => error.to_owned(),
+            None => format!("{error}; with what status it ended is not known"),
+        }),
+        interrupted: !by_itself,
         ended: if lives { now.to_owned() } else { last_sign.clone().unwrap_or_else(|| now.to_owned()) },
         seconds: *seconds,
         ..Outcome::default()
@@ -77,4 +101,53 @@ pub fn plan(plan: &mut Plan, request: &Request<'_>, grace: u32, now: &str) {
         format!("write down how {} ended", run.run),
         Action::Remove { path: folder.join(crate::orchestrate::journal::LIVE) },
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(status: &str, state: Option<State>) -> Running {
+        Running {
+            run: "20261122-155001_brave_otter".into(),
+            experiment: "e".into(),
+            intent: "local".into(),
+            engine: "docker".into(),
+            root: "/p".into(),
+            since: None,
+            state: state.unwrap_or(State::Left { status: status.into() }),
+            ports: Vec::new(),
+            container: Some("c".into()),
+            container_engine: Some(crate::spec::plan::ContainerEngine::Docker),
+            image_id: None,
+            scaf: None,
+            process: None,
+            folder: Some("/p/runs/e/20261122-155001_brave_otter".into()),
+        }
+    }
+
+    fn written(run: &Running) -> Outcome {
+        let mut plan = Plan::new("");
+        let request = Request { run, record: None, last_sign: None, seconds: 1.0 };
+        outcome(&mut plan, &request, status_of(run), "2026-11-22T16:00:00.000Z");
+        let Action::WriteFile { content, .. } = &plan.steps[0].action else { panic!("{plan:?}") };
+        serde_json::from_str(content).unwrap()
+    }
+
+    #[test]
+    fn the_container_s_own_status_counts_and_an_unknown_one_is_said_to_be() {
+        for (text, status, shown) in
+            [("Exited (0) 5 minutes ago", 0, "succeeded"), ("Exited (3) About an hour ago", 3, "failed (3)")]
+        {
+            let outcome = written(&left(text, None));
+            assert_eq!((outcome.status, outcome.status_unknown, outcome.interrupted), (status, false, false));
+            assert_eq!(outcome.to_string(), shown);
+        }
+        for run in [left("Created", None), left("", Some(State::Lost))] {
+            let outcome = written(&run);
+            assert_eq!((outcome.status, outcome.status_unknown, outcome.interrupted), (137, true, true));
+            assert_eq!(outcome.to_string(), "interrupted");
+            assert!(outcome.error.unwrap().ends_with("with what status it ended is not known"));
+        }
+    }
 }

@@ -65,12 +65,36 @@ impl Moby {
     }
 
     /// Asks it to end, and kills it when it has not after `grace` seconds. One that has ended
-    /// already, or is gone, is fine.
-    pub fn stop(&self, container: &str, grace: u32) -> Result<(), EngineError> {
+    /// already, or is gone, is fine. Comes back with its exit status, where that was to be seen.
+    pub fn stop(&self, container: &str, grace: u32) -> Result<Option<u8>, EngineError> {
+        use futures_util::StreamExt as _;
+        // What the engine may take to tell of an end that has come.
+        const TELL: std::time::Duration = std::time::Duration::from_secs(5);
         let options =
             query::StopContainerOptionsBuilder::new().t(i32::try_from(grace).unwrap_or(i32::MAX)).build();
-        let answer = self.wait(self.docker.stop_container(container, Some(options)))?;
-        self.gone_is_fine("stop the container", answer)
+        let waiting = query::WaitContainerOptionsBuilder::new().condition("not-running").build();
+        let (answer, status) = self.wait(async {
+            // Asked before the end, since with `--rm` there is nothing to ask a moment after it.
+            let mut end = self.docker.wait_container(container, Some(waiting));
+            let mut stopping = std::pin::pin!(self.docker.stop_container(container, Some(options)));
+            tokio::select! {
+                biased;
+                told = end.next() => (stopping.await, told),
+                answer = &mut stopping => {
+                    (answer, tokio::time::timeout(TELL, end.next()).await.ok().flatten())
+                }
+            }
+        })?;
+        self.gone_is_fine("stop the container", answer)?;
+        let status = match status {
+            Some(Ok(told)) => u8::try_from(told.status_code).ok(),
+            // The client takes a status other than 0 for an error.
+            Some(Err(bollard::errors::Error::DockerContainerWaitError { code, .. })) => {
+                u8::try_from(code).ok()
+            }
+            Some(Err(_)) | None => None,
+        };
+        Ok(status)
     }
 
     /// Removes it with its anonymous volumes; a running one only with `force`.

@@ -167,7 +167,12 @@ impl Moby {
         let found = found.into_iter().map(|one| FoundImage {
             id: one.id,
             // An image without a name says so in words.
-            tags: one.repo_tags.into_iter().filter(|tag| tag != "<none>:<none>").collect(),
+            tags: one
+                .repo_tags
+                .iter()
+                .filter(|tag| *tag != "<none>:<none>")
+                .map(|tag| familiar(tag).to_owned())
+                .collect(),
             labels: one.labels.into_iter().collect(),
             size: u64::try_from(one.size).unwrap_or(0),
             created: one.created,
@@ -210,8 +215,55 @@ impl Moby {
     }
 }
 
+/// A name as it is typed and as docker shows it: podman writes out the registry that is meant.
+fn familiar(tag: &str) -> &str {
+    let Some(rest) = tag.strip_prefix("docker.io/") else { return tag };
+    rest.strip_prefix("library/").unwrap_or(rest)
+}
+
+impl DiskUse {
+    /// Bytes that no other image shares; an engine may write an id without its kind, or only begin it.
+    pub fn unique_of(&self, id: &str) -> Option<u64> {
+        let bare = |id: &str| id.trim_start_matches("sha256:").to_owned();
+        let whole = bare(id);
+        let found = self.unique.iter().find(|(one, _)| {
+            let one = bare(one);
+            !one.is_empty() && whole.starts_with(&one)
+        });
+        found.map(|(_, bytes)| *bytes)
+    }
+}
+
 /// A reference within a path: its slashes stay.
 fn reference_path(reference: &str) -> String {
     let parts: Vec<String> = reference.split('/').map(encode).collect();
     parts.join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_as_they_are_typed() {
+        for (tag, shown) in [
+            ("docker.io/scaf/p-e:1", "scaf/p-e:1"),
+            ("docker.io/library/python:3.11", "python:3.11"),
+            ("scaf/p-e:1", "scaf/p-e:1"),
+            ("localhost/e:1", "localhost/e:1"),
+            ("registry:5000/docker.io/x:1", "registry:5000/docker.io/x:1"),
+        ] {
+            assert_eq!(familiar(tag), shown);
+        }
+    }
+
+    #[test]
+    fn what_an_image_has_for_itself_is_found_by_any_form_of_its_id() {
+        let of = |id: &str| DiskUse { layers: 0, unique: [(id.to_owned(), 7)].into(), build_cache: 0 };
+        for id in ["sha256:0123456789abcdef", "0123456789abcdef", "0123456789ab"] {
+            assert_eq!(of(id).unique_of("sha256:0123456789abcdef"), Some(7), "{id}");
+        }
+        assert_eq!(of("sha256:").unique_of("sha256:0123456789abcdef"), None);
+        assert_eq!(of("1123456789ab").unique_of("sha256:0123456789abcdef"), None);
+    }
 }
