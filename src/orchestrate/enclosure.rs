@@ -6,7 +6,6 @@ use std::path::Path;
 
 use super::engine::moby::Moby;
 use super::engine::moby::error::EngineError;
-use super::engine::moby::images::FoundImage;
 use super::engine::{self, Engine};
 use super::host::python::{self, Python};
 use super::load::environment as environment_folder;
@@ -360,9 +359,7 @@ fn plan_with(
         None
     } else {
         let repository = image_tag::repository(&request.settings.project.name, &request.experiment.name);
-        newest(moby, &repository)?.and_then(|image| {
-            image.labels.get(image_tag::LABEL_INPUTS).and_then(|text| Inputs::from_label(text))
-        })
+        build.inputs().nearest(inputs_of(moby, &repository)?)
     };
     let facts = BuildFacts {
         builder: builder_of(moby),
@@ -533,12 +530,13 @@ fn network_help(environment: &Environment) -> Result<NetworkHelp, NetworkError> 
     network::find(&variable, Path::new("/"))
 }
 
-/// The newest image of a repository.
-fn newest(moby: &Moby, repository: &str) -> Result<Option<FoundImage>, EngineError> {
+/// What the images of a repository were made from.
+fn inputs_of(moby: &Moby, repository: &str) -> Result<Vec<Inputs>, EngineError> {
     let prefix = format!("{repository}:");
     let found = moby.images(&[image_tag::LABEL_INPUTS])?;
     Ok(found
         .into_iter()
         .filter(|image| image.tags.iter().any(|tag| tag.starts_with(&prefix)))
-        .max_by_key(|image| image.created))
+        .filter_map(|image| Inputs::from_label(image.labels.get(image_tag::LABEL_INPUTS)?))
+        .collect())
 }

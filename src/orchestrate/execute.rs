@@ -358,7 +358,7 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
             ended.gpus = sampler.map(Sampler::finish).unwrap_or_default();
             outcome?;
         }
-        Action::RunProcess { argv, cwd, env, unset, stdin, logs, ready } => {
+        Action::RunProcess { argv, cwd, env, unset, stdin, tty, logs, ready } => {
             let announcer = announce(ready.as_ref(), world);
             let sampler = world.watched_gpus.as_ref().map(Watched::start);
             let outcome = process::run(
@@ -368,6 +368,7 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
                     env: &world.set(env)?,
                     unset,
                     stdin: *stdin,
+                    tty: *tty,
                     stdout_log: logs.as_ref().map(|logs| logs.stdout.as_path()),
                     stderr_log: logs.as_ref().and_then(|logs| logs.stderr.as_deref()),
                     child_to_stderr: world.child_to_stderr,

@@ -85,6 +85,9 @@ pub struct Running {
     pub scaf: Option<Supervisor>,
     /// The run itself, where it is a process of this machine.
     pub process: Option<Supervisor>,
+    /// It leads a process group of its own.
+    #[serde(skip)]
+    pub process_leads: bool,
     /// Where its record is, if it is there.
     pub folder: Option<PathBuf>,
 }
@@ -252,6 +255,7 @@ fn of_container(one: &FoundContainer, engine: ContainerEngine) -> Running {
         image_id: Some(one.image_id.clone()),
         scaf: None,
         process: None,
+        process_leads: false,
         folder: None,
     }
 }
@@ -284,6 +288,7 @@ fn of_record(
         container_engine: None,
         image_id: None,
         scaf,
+        process_leads: child.as_ref().is_some_and(|child| process::leads_group(child.pid)),
         process: child,
         folder: Some(entry.folder),
     }

@@ -127,17 +127,17 @@ fn one(layout: &Layout, settings: &Settings, experiment: &Experiment, images: Op
     let tag = request.tag();
     if let Some(images) = images {
         let repository = format!("{}:", image_tag::repository(&settings.project.name, &experiment.name));
+        let inputs = request.inputs();
         let other = || {
-            images
-                .iter()
-                .filter(|(name, _)| name.starts_with(&repository))
-                .find_map(|(_, labels)| Inputs::from_label(labels.get(image_tag::LABEL_INPUTS)?))
+            let ours = images.iter().filter(|(name, _)| name.starts_with(&repository));
+            inputs.nearest(
+                ours.filter_map(|(_, labels)| Inputs::from_label(labels.get(image_tag::LABEL_INPUTS)?)),
+            )
         };
         state.image = if images.contains_key(&tag) {
             Image::Fresh
         } else if let Some(old) = other() {
-            state.why =
-                request.inputs().as_labelled().difference(&old).iter().map(ToString::to_string).collect();
+            state.why = inputs.as_labelled().difference(&old).iter().map(ToString::to_string).collect();
             Image::Stale
         } else {
             Image::None

@@ -203,6 +203,16 @@ impl Inputs {
         reasons
     }
 
+    /// Of those that images were made from the one that differs least. What has no base is of no
+    /// experiment's own image.
+    pub fn nearest(&self, others: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let own = self.as_labelled();
+        others
+            .into_iter()
+            .filter(|other| !other.from.is_empty())
+            .min_by_key(|other| (own.difference(other).len(), other.to_label()))
+    }
+
     /// What changed in a file, by its pins where both are known.
     fn inside(&self, old: &Self, path: &String) -> Vec<Reason> {
         let whole = || vec![Reason::FileChanged { path: path.clone() }];
@@ -428,6 +438,24 @@ mod tests {
         assert!(!new.to_label().contains("u:p"));
         assert_eq!(new.difference(&new), []);
         assert_eq!(Inputs::from_label(&new.to_label()), Some(new));
+    }
+
+    #[test]
+    fn what_differs_least_is_what_it_is_compared_with() {
+        let files = [("Dockerfile", "FROM a\n"), ("run.sh", "x")];
+        let with = |files: &[(&str, &str)], flavour: Option<&str>| {
+            let args = flavour.map(|value| ("FLAVOUR".to_owned(), ArgValue::Plain(value.to_owned())));
+            Inputs::of(&context(files), &args.into_iter().collect())
+        };
+        let near = with(&[("Dockerfile", "FROM a\n"), ("run.sh", "y")], None);
+        let flavoured = with(&[("Dockerfile", "FROM a\n"), ("run.sh", "y")], Some("z"));
+        let own = with(&files, None);
+        // A layer on an image is of no inputs of its own.
+        for others in [[near.clone(), flavoured.clone()], [flavoured, near.clone()]] {
+            let others = others.into_iter().chain([Inputs::default()]);
+            assert_eq!(own.nearest(others), Some(near.clone()));
+        }
+        assert_eq!(own.nearest([Inputs::default()]), None);
     }
 
     #[test]

@@ -189,6 +189,9 @@ pub enum Action {
         env: BTreeMap<String, EnvValue>,
         unset: Vec<String>,
         stdin: bool,
+        /// The terminal is the process's own: nothing of it is logged. Absent in plans of older versions.
+        #[serde(default)]
+        tty: bool,
         logs: Option<Logs>,
         ready: Option<Ready>,
     },

@@ -78,7 +78,8 @@ pub struct Live {
     /// Name of the machine, which folders may be shared with others.
     pub host: String,
     pub scaf: Supervisor,
-    /// The run itself, leader of its process group, where it is a process of this machine.
+    /// The run itself, where it is a process of this machine: leader of its process group, unless it reads
+    /// from the terminal.
     pub child: Option<Supervisor>,
 }
 

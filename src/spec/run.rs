@@ -11,6 +11,8 @@ use super::container::{Device, EnvValue, Port, Ulimit};
 use super::gpu::GpuRequest;
 use super::mount::Mount;
 
+/// By this a run knows its own name.
+pub const RUN_VARIABLE: &str = "SCAF_RUN";
 /// Labels of a run's container: by these `ps`, `stop` and `gc` find what is ours.
 pub const LABEL_ROOT: &str = "scaf.root";
 pub const LABEL_RUN: &str = "scaf.run";

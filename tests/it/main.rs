@@ -19,6 +19,7 @@ mod eject;
 mod engine_build;
 mod engine_faults;
 mod engine_host;
+mod engine_host_terminal;
 mod engine_podman;
 mod engine_run;
 mod engine_support;

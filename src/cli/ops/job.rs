@@ -399,7 +399,10 @@ fn detached(plan: &mut Plan) {
                 container.stdin = false;
                 container.tty = false;
             }
-            Action::RunProcess { stdin, .. } => *stdin = false,
+            Action::RunProcess { stdin, tty, .. } => {
+                *stdin = false;
+                *tty = false;
+            }
             _ => {}
         }
     }

@@ -148,6 +148,7 @@ fn client(context: &Context<'_>, title: &str, argv: Vec<String>) -> Result<u8, F
             env: std::collections::BTreeMap::new(),
             unset: Vec::new(),
             stdin: false,
+            tty: false,
             logs: None,
             ready: None,
         },

@@ -97,7 +97,8 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
     }
     // Nobody stands beside a job, this once neither.
     let attended = old.intent != Intent::Job;
-    let (tty, stdin) = run::streams(attended && moby.is_some() && !context.global.json);
+    let tty_wanted = attended && (moby.is_some() || old.intent == Intent::Terminal);
+    let (tty, stdin) = run::streams(tty_wanted && !context.global.json);
     let made_again = old.image.as_ref().filter(|old| builds(&prepare, old)).cloned();
     let Again { plan, moved } = rerun::plan(rerun::Request {
         old: &old,

@@ -183,7 +183,11 @@ pub fn prepare(
         },
         None => Source::Live,
     };
-    let (tty, stdin) = streams(wanted.may_have_terminal && moby.is_some() && !context.global.json);
+    // Of a process of this machine a shell alone needs the terminal itself; a script is logged.
+    let tty_wanted = moby.is_some() || wanted.intent == Intent::Terminal;
+    let (tty, mut stdin) = streams(wanted.may_have_terminal && tty_wanted && !context.global.json);
+    // Whoever reads from the terminal is in scaf's process group, and could not be ended as one to begin anew.
+    stdin &= moby.is_some() || wanted.may_have_terminal || !io::stdin().is_terminal();
     if options.data == Some(DataMode::Ro) && !engine.offers().contains(&Capability::ReadOnlyMounts) {
         let error = EncloseError::Lacks {
             engine: engine.name(),

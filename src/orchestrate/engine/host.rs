@@ -50,7 +50,7 @@ impl Engine for Host {
             labels: _,
             user: _,
             flags,
-            tty: _,
+            tty,
             stdin,
         } = run;
         // What a limit or a namespace would be for was refused above.
@@ -134,8 +134,9 @@ impl Engine for Host {
             cwd: PathBuf::from(workdir),
             env,
             unset,
-            stdin: *stdin,
-            logs,
+            stdin: *stdin || *tty,
+            tty: *tty,
+            logs: logs.filter(|_| !tty),
             ready,
         });
         Ok(actions)

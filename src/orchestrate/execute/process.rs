@@ -12,11 +12,12 @@ use rustix::process::{Pid, Signal};
 use tokio::io::AsyncReadExt as _;
 
 use crate::orchestrate::engine::moby::run::SignalSource;
-use crate::orchestrate::host::process::{group_lives, is_halted};
+use crate::orchestrate::host::process::{group_lives, group_members_with, is_halted};
 use crate::orchestrate::reporter::{Event, Reporter};
 use crate::orchestrate::tail::{Part, Tail};
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::plan::shell;
+use crate::spec::run::RUN_VARIABLE;
 
 /// A run whose output nobody reads any more is asked to end; after this long it is made to.
 const GRACE_WITHOUT_READER: Duration = Duration::from_secs(10);
@@ -30,8 +31,10 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const KILLED: Duration = Duration::from_secs(5);
 /// How often it is looked whether they are gone.
 const LOOK: Duration = Duration::from_millis(10);
-/// How often a run's memory is looked at, and whether a tool was halted.
+/// How often it is looked whether a tool was halted.
 const SAMPLE: Duration = Duration::from_millis(500);
+/// How often a run's memory is looked at; before the first look it has hardly begun.
+const SAMPLE_OF_A_RUN: Duration = Duration::from_millis(100);
 
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
@@ -90,27 +93,57 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// A process group of its own, so that signals reach it exactly once: through scaf. Dropped, whatever is
-/// left of it is killed.
-struct Group {
-    leader: Option<u32>,
+/// A child and whom it has started. Dropped, whatever is left of them is killed.
+enum Group {
+    /// A process group of its own, so that signals reach it exactly once: through scaf.
+    Own(Option<u32>),
+    /// scaf's own, since a terminal's keys go to one group alone. Who belongs to the child is told by a
+    /// variable; the child itself may have made another group (a shell does) until it has ended.
+    Shared { child: Option<u32>, mark: Option<String> },
 }
 
 impl Group {
     fn of(child: &tokio::process::Child) -> Self {
-        Self { leader: child.id() }
+        Self::Own(child.id())
     }
 
     fn send(&self, signal: Signal) {
-        let group = self.leader.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(group) = group {
-            // It may be over already.
-            let _ = rustix::process::kill_process_group(group, signal);
+        let pid = |id: u32| i32::try_from(id).ok().and_then(Pid::from_raw);
+        // They may be over already.
+        match self {
+            Self::Own(leader) => {
+                if let Some(group) = leader.and_then(pid) {
+                    let _ = rustix::process::kill_process_group(group, signal);
+                }
+            }
+            Self::Shared { child, mark: _ } => {
+                let others = self.others().into_iter().filter(|id| Some(*id) != *child);
+                for one in child.iter().copied().chain(others).filter_map(pid) {
+                    let _ = rustix::process::kill_process(one, signal);
+                }
+            }
+        }
+    }
+
+    fn others(&self) -> Vec<u32> {
+        match self {
+            Self::Shared { child: _, mark: Some(mark) } => group_members_with(mark),
+            Self::Shared { child: _, mark: None } | Self::Own(_) => Vec::new(),
+        }
+    }
+
+    /// The child was waited for: its number may become another's.
+    fn child_ended(&mut self) {
+        if let Self::Shared { child, mark: _ } = self {
+            *child = None;
         }
     }
 
     fn lives(&self) -> bool {
-        self.leader.is_some_and(group_lives)
+        match self {
+            Self::Own(leader) => leader.is_some_and(group_lives),
+            Self::Shared { child, mark: _ } => child.is_some() || !self.others().is_empty(),
+        }
     }
 
     async fn gone_within(&self, limit: Duration) -> bool {
@@ -252,6 +285,8 @@ pub struct Request<'a> {
     pub env: &'a BTreeMap<String, String>,
     pub unset: &'a [String],
     pub stdin: bool,
+    /// All three streams are the terminal's, and what is typed is the child's alone.
+    pub tty: bool,
     pub stdout_log: Option<&'a Path>,
     pub stderr_log: Option<&'a Path>,
     pub child_to_stderr: bool,
@@ -277,7 +312,8 @@ pub struct End {
     pub finished: SystemTime,
 }
 
-/// Runs it in a group of its own. The first signal is passed on, the second kills the group.
+/// Runs it in a group of its own; where it reads from the terminal in scaf's, which the terminal's keys
+/// reach. The first signal is passed on, the second kills it.
 pub fn run(request: &Request<'_>, signals: SignalSource) -> Result<End, ProcessError> {
     let program = request.argv.first().cloned().unwrap_or_default();
     let lost = |source| ProcessError::Lost { program: program.clone(), source };
@@ -288,23 +324,31 @@ pub fn run(request: &Request<'_>, signals: SignalSource) -> Result<End, ProcessE
         let mut stderr_log = open(request.stderr_log)?;
         let mut command = tokio::process::Command::new(&program);
         // A group in the background that reads from a terminal would be stopped.
-        let pass_stdin = request.stdin && !io::IsTerminal::is_terminal(&io::stdin());
+        let shared = request.stdin && io::IsTerminal::is_terminal(&io::stdin());
+        let output = || if request.tty { Stdio::inherit() } else { Stdio::piped() };
         command
             .args(request.argv.iter().skip(1))
             .current_dir(request.cwd)
             .envs(request.env)
-            .stdin(if pass_stdin { Stdio::inherit() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
+            .stdin(if request.stdin { Stdio::inherit() } else { Stdio::null() })
+            .stdout(output())
+            .stderr(output())
             .kill_on_drop(true);
+        if !shared {
+            command.process_group(0);
+        }
         for name in request.unset {
             command.env_remove(name);
         }
         let started = SystemTime::now();
         let mut child =
             command.spawn().map_err(|source| ProcessError::Start { program: program.clone(), source })?;
-        let group = Group::of(&child);
+        let mut group = if shared {
+            let mark = request.env.get(RUN_VARIABLE).map(|run| format!("{RUN_VARIABLE}={run}"));
+            Group::Shared { child: child.id(), mark }
+        } else {
+            Group::of(&child)
+        };
         if let Some(id) = child.id() {
             (request.on_started)(id);
         }
@@ -317,7 +361,9 @@ pub fn run(request: &Request<'_>, signals: SignalSource) -> Result<End, ProcessE
         let mut status = None;
         let (mut ended_at, mut finished) = (Instant::now(), started);
         let mut left_behind = false;
-        let mut tick = tokio::time::interval(SAMPLE);
+        let mut tick =
+            tokio::time::interval_at(tokio::time::Instant::now() + SAMPLE_OF_A_RUN, SAMPLE_OF_A_RUN);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while status.is_none() || stdout.is_some() || stderr.is_some() {
             tokio::select! {
                 read = read(&mut stdout, &mut out), if stdout.is_some() => match read {
@@ -346,6 +392,7 @@ pub fn run(request: &Request<'_>, signals: SignalSource) -> Result<End, ProcessE
                 ended = child.wait(), if status.is_none() => {
                     status = Some(ended.map_err(lost)?);
                     (ended_at, finished) = (Instant::now(), SystemTime::now());
+                    group.child_ended();
                     // A container would end with it, too.
                     left_behind = group.lives();
                     group.send(Signal::TERM);
@@ -361,11 +408,21 @@ pub fn run(request: &Request<'_>, signals: SignalSource) -> Result<End, ProcessE
                     last_moment = Box::pin(tokio::time::sleep(Duration::MAX));
                 }
                 Some(number) = signals.next(), if status.is_none() => {
-                    let signal = if interrupted { killed = true; Signal::KILL } else { named(number) };
+                    // The terminal has sent what is typed there to the child, too; a shell or a prompt
+                    // lives on after it.
+                    let typed = shared && matches!(number, 2 | 3);
+                    if typed && request.tty {
+                        continue;
+                    }
+                    if interrupted {
+                        killed = true;
+                        group.send(Signal::KILL);
+                    } else if !typed {
+                        group.send(named(number));
+                    }
                     interrupted = true;
-                    group.send(signal);
                 }
-                _ = tick.tick() => peak = peak.max(child.id().and_then(resident)),
+                _ = tick.tick(), if status.is_none() => peak = peak.max(child.id().and_then(resident)),
             }
         }
         left_behind |= group.clear(ended_at).await;

@@ -32,6 +32,25 @@ pub fn group_lives(leader: u32) -> bool {
         .any(|pid| with_stat(pid, |fields| fields.get(2)?.parse().ok()) == Some(leader))
 }
 
+/// Those of this process's own group, itself apart, that were started with this in their environment.
+pub fn group_members_with(variable: &str) -> Vec<u32> {
+    let (own, group) = (std::process::id(), rustix::process::getpgrp().as_raw_pid());
+    let numbers = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    numbers
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| *pid != own && with_stat(*pid, |fields| fields.get(2)?.parse().ok()) == Some(group))
+        .filter(|pid| {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|one| one == variable.as_bytes())
+        })
+        .collect()
+}
+
+/// Whether it leads the group that it is in.
+pub fn leads_group(pid: u32) -> bool {
+    with_stat(pid, |fields| fields.get(2)?.parse().ok()) == Some(pid)
+}
+
 /// Whether it was halted: by hand, or since it wanted something of a terminal in whose background it is.
 pub fn is_halted(pid: u32) -> bool {
     with_stat(pid, |fields| (*fields.first()? == "T").then_some(())).is_some()

@@ -40,7 +40,7 @@ pub struct BuildFacts {
     pub builder: Builder,
     /// The labels of the image with the tag of the request, if it is there.
     pub image: Option<BTreeMap<String, String>>,
-    /// The inputs of the newest other image of this experiment, for saying why.
+    /// The inputs of the nearest other image of this experiment, for saying why.
     pub previous: Option<Inputs>,
     /// Ids of the base images that are there, by the name in the Dockerfile (mirror applied).
     pub bases: BTreeMap<String, String>,

@@ -77,6 +77,7 @@ pub fn plan(plan: &mut Plan, facts: &Facts<'_>) {
                 env: BTreeMap::new(),
                 unset: Vec::new(),
                 stdin: false,
+                tty: false,
                 logs: None,
                 ready: None,
             },

@@ -69,7 +69,14 @@ pub fn plan(request: Request<'_>) -> Result<Again, serde_json::Error> {
                     logs.stderr = (!tty).then(|| folder.join("stderr.log"));
                 }
             }
-            (Action::RunProcess { argv, env, .. }, Enclosure::Venv(venv)) => {
+            (
+                Action::RunProcess { argv, env, stdin: own_stdin, tty: own_tty, logs, .. },
+                Enclosure::Venv(venv),
+            ) => {
+                (*own_tty, *own_stdin) = (tty, stdin || tty);
+                if tty {
+                    *logs = None;
+                }
                 if let Some(EnvValue::Plain(then)) = env.get("VIRTUAL_ENV") {
                     let then = PathBuf::from(then);
                     moved = differ(&then.to_string_lossy(), &venv.to_string_lossy());
@@ -222,6 +229,7 @@ mod tests {
                 ]),
                 unset: Vec::new(),
                 stdin: false,
+                tty: false,
                 logs: None,
                 ready: None,
             },

@@ -13,7 +13,7 @@ use crate::spec::container::{EnvValue, Port};
 use crate::spec::job::command_line;
 use crate::spec::mount::{Access, Mount};
 use crate::spec::plan::{Action, IfThere, Logs, Plan, Ready, Step};
-use crate::spec::run::{Enclosure, Intent, Run, RunFlags};
+use crate::spec::run::{Enclosure, Intent, RUN_VARIABLE, Run, RunFlags};
 
 /// Where HOME is inside a container; kept per project, so that caches survive.
 const HOME: &str = "/home/scaf";
@@ -159,7 +159,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, EncloseError> {
     env.insert("PYTHONUNBUFFERED".to_owned(), plain("1".to_owned()));
     env.insert("SCAF_OUTPUT_DIR".to_owned(), plain(inside("outputs")));
     env.insert("SCAF_EXPERIMENT".to_owned(), plain(experiment.name.to_string()));
-    env.insert("SCAF_RUN".to_owned(), plain(name.clone()));
+    env.insert(RUN_VARIABLE.to_owned(), plain(name.clone()));
     let mut user = None;
     if container {
         let home = layout.runs_dir().join(".home");

@@ -33,7 +33,9 @@ pub fn plan(plan: &mut Plan, request: &Request<'_>, grace: u32) {
         _ => {}
     }
     if let Some(process) = &run.process {
-        plan.step(why.clone(), Action::StopProcess { process: process.clone(), group: true, grace });
+        // One that is at the terminal is in the group of its scaf, which ends what it leaves behind.
+        let group = run.process_leads;
+        plan.step(why.clone(), Action::StopProcess { process: process.clone(), group, grace });
     } else if let (State::Preparing, Some(scaf)) = (&run.state, &run.scaf) {
         plan.step(why, Action::StopProcess { process: scaf.clone(), group: false, grace });
         if let (Some(engine), Some(container)) = (run.container_engine, &run.container) {

@@ -105,6 +105,7 @@ impl Target for AzureMl {
                 env: BTreeMap::new(),
                 unset: Vec::new(),
                 stdin: false,
+                tty: false,
                 logs: Some(Logs {
                     stdout: handing.folder.join("stdout.log"),
                     stderr: Some(handing.folder.join("stderr.log")),

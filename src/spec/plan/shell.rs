@@ -194,10 +194,10 @@ fn lines(action: &Action) -> String {
             ready.as_ref(),
             container.tty,
         ),
-        Action::RunProcess { argv, cwd, env, unset, stdin, logs, ready } => {
+        Action::RunProcess { argv, cwd, env, unset, stdin, tty, logs, ready } => {
             let input = if *stdin { "" } else { " </dev/null" };
             let words = format!("(cd {} && {}{}){input}", path(cwd), env_prefix(env, unset), line(argv));
-            logged(&words, logs.as_ref(), ready.as_ref(), false)
+            logged(&words, logs.as_ref(), ready.as_ref(), *tty)
         }
         Action::Detach { plan, folder, talk } => detach(plan, folder, talk),
         Action::StopContainer { engine, container, grace } => {

@@ -97,6 +97,7 @@ fn ran(script: &str, log: Option<&Path>) -> (Result<End, ProcessError>, u32) {
         env: &BTreeMap::new(),
         unset: &[],
         stdin: false,
+        tty: false,
         stdout_log: log,
         stderr_log: None,
         child_to_stderr: true,
@@ -140,4 +141,12 @@ fn what_a_run_leaves_in_the_background_ends_with_it() {
     }
     let (ended, _) = ran("exit 4", None);
     assert!(!ended.unwrap().left_behind);
+}
+
+#[test]
+fn a_run_that_is_over_at_once_has_no_peak_of_memory_or_a_true_one() {
+    let (ended, _) = ran("exec python3 -c ''", None);
+    // An interpreter that has begun holds more than this; a program that was merely loaded does not.
+    let peak = ended.unwrap().peak_memory;
+    assert!(peak.is_none_or(|bytes| bytes > 3 << 20), "{peak:?}");
 }
