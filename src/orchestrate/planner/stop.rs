@@ -124,6 +124,7 @@ mod tests {
             image_id: None,
             scaf: None,
             process: None,
+            process_leads: true,
             folder: Some("/p/runs/e/20261122-155001_brave_otter".into()),
         }
     }
