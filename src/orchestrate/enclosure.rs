@@ -122,6 +122,8 @@ pub enum EnclosureError {
     NoPython,
     #[error("`engine.user` is `image`, and the image's user cannot be known before it is made")]
     ImageUser,
+    #[error("the job wants the image `{image}`, which the host engine cannot give it")]
+    ImageOnHost { image: String },
     #[error("no folder for scaf's cache: neither HOME nor XDG_CACHE_HOME is set")]
     NoCache,
 }
@@ -136,9 +138,8 @@ impl Explain for EnclosureError {
             Self::Engine(error) => error.fault(),
             Self::Requirements(error) => error.fault(),
             Self::Venv(error) => error.fault(),
-            Self::Neither { .. } => Fault::World,
-            Self::ImageUser => Fault::User,
-            Self::Python { .. } | Self::NoPython | Self::NoCache => Fault::World,
+            Self::ImageUser | Self::ImageOnHost { .. } => Fault::User,
+            Self::Neither { .. } | Self::Python { .. } | Self::NoPython | Self::NoCache => Fault::World,
         }
     }
 
@@ -164,6 +165,10 @@ impl Explain for EnclosureError {
             }
             Self::Python { wanted, found: _, uv: Some(_) } => vec![format!("install Python {wanted}")],
             Self::ImageUser => vec!["make it first: `scaf build-exp`".to_owned()],
+            Self::ImageOnHost { .. } => vec![
+                "say `--engine docker`, or write `environment: { build: { path: ./environment } }` into the job file"
+                    .to_owned(),
+            ],
             Self::NoPython => vec!["install Python 3, or a container engine".to_owned()],
             Self::NoCache => vec!["export SCAF_CACHE_DIR=…".to_owned()],
         }
@@ -184,12 +189,13 @@ pub fn find(request: &Request<'_>) -> Result<Enclosed, EnclosureError> {
             let selection::Container { moby, engine, reason, image } = *container;
             in_container(request, &context, &flags, moby, engine, reason, image)
         }
-        Selected::Host { refusals } => {
-            on_host(request, &context, &refusals).map_err(|error| match refusals.is_empty() {
-                true => error,
-                false => EnclosureError::Neither { refusals, host: Box::new(error) },
-            })
-        }
+        Selected::Host { refusals } => on_host(request, &context, &refusals).map_err(|error| {
+            if refusals.is_empty() {
+                error
+            } else {
+                EnclosureError::Neither { refusals, host: Box::new(error) }
+            }
+        }),
     }
 }
 
@@ -406,6 +412,9 @@ fn on_host(
     context: &BuildContext,
     refusals: &[String],
 ) -> Result<Enclosed, EnclosureError> {
+    if let Some(EnvironmentSource::Image(image)) = request.source {
+        return Err(EnclosureError::ImageOnHost { image: image.clone() });
+    }
     let cache = request.environment.cache_dir().ok_or(EnclosureError::NoCache)?;
     let uv = python::uv(request.environment);
     let found = python_for(request, context, uv.as_deref())?;

@@ -527,7 +527,7 @@ fn announce(ready: Option<&Ready>, world: &World<'_>) -> Announcer {
         while stopped.recv_timeout(Duration::from_millis(200))
             == Err(std::sync::mpsc::RecvTimeoutError::Timeout)
         {
-            if answers(&host, &path) {
+            if answers(&host, &path, &token) {
                 let _ = writeln!(io::stderr(), "{message}");
                 break;
             }
@@ -542,8 +542,8 @@ impl Drop for Announcer {
     }
 }
 
-/// Whether an HTTP server speaks there. A port that is merely open is the engine's proxy.
-fn answers(host: &str, path: &str) -> bool {
+/// Whether an HTTP server speaks there that knows the token. A port that is merely open is the engine's proxy.
+fn answers(host: &str, path: &str, token: &str) -> bool {
     use std::io::Read as _;
     let limit = Duration::from_secs(2);
     let Some(address) = std::net::ToSocketAddrs::to_socket_addrs(host).ok().and_then(|mut list| list.next())
@@ -551,12 +551,14 @@ fn answers(host: &str, path: &str) -> bool {
         return false;
     };
     let Ok(mut stream) = std::net::TcpStream::connect_timeout(&address, limit) else { return false };
-    let request = format!("GET /{path} HTTP/1.0\r\nHost: {host}\r\n\r\n");
-    let mut head = [0; 5];
+    let request = format!("GET /{path} HTTP/1.0\r\nHost: {host}\r\nAuthorization: token {token}\r\n\r\n");
+    // `HTTP/1.1 200`
+    let mut head = [0; 12];
     stream.set_read_timeout(Some(limit)).is_ok()
         && stream.write_all(request.as_bytes()).is_ok()
         && stream.read_exact(&mut head).is_ok()
-        && head.starts_with(b"HTTP/")
+        && head.starts_with(b"HTTP/1.")
+        && head.ends_with(b" 200")
 }
 
 fn random_word() -> Result<String, ExecuteError> {

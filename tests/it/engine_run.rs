@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::sync::mpsc;
 
 use scaf::orchestrate::engine::moby::run::{RunError, RunIo, SignalSource};
-use scaf::spec::container::{EnvValue, Port};
+use scaf::spec::container::{Device, EnvValue, Port};
 use scaf::spec::gpu::GpuRequest;
 use scaf::spec::hint::{Explain, Fault};
 use scaf::spec::mount::{Access, Mount};
@@ -117,6 +117,18 @@ fn what_cannot_be_started_has_the_status_of_docker_run() {
 }
 
 #[test]
+fn a_device_that_is_not_there_is_no_missing_program() {
+    let Some(moby) = docker() else { return };
+    let mut it = probe(&["exit", "0"]);
+    let name = "/dev/nope".to_owned();
+    it.devices = vec![Device { host: name.clone(), inside: name, permissions: "rwm".to_owned() }];
+    let error = run(&moby, &it).end.unwrap_err();
+    assert_eq!(error.fault(), Fault::Start(125), "{error}");
+    assert!(error.to_string().contains("/dev/nope"), "{error}");
+    assert_gone(&moby, &it);
+}
+
+#[test]
 fn gpus_without_a_toolkit_are_an_error_of_their_own() {
     let Some(moby) = docker() else { return };
     if moby.facts().unwrap().nvidia_runtime {
@@ -127,7 +139,7 @@ fn gpus_without_a_toolkit_are_an_error_of_their_own() {
     it.gpus = Some(GpuRequest::All);
     let error = run(&moby, &it).end.unwrap_err();
     assert!(matches!(error, RunError::NoGpu { .. }), "{error}");
-    assert!(error.hints()[0].contains("nvidia-ctk"), "{:?}", error.hints());
+    assert!(error.hints()[0].contains("scaf doctor"), "{:?}", error.hints());
     assert_gone(&moby, &it);
 }
 

@@ -162,10 +162,12 @@ fn a_signal_before_the_run_began_ends_what_prepares_it() {
     // It takes its time, with a process of its own.
     let pid = test.root().join("pid");
     let path = uv(&test, &format!("sleep 300 & echo $! >{}\necho begun\nwait\n", pid.display()));
+    // Where pip alone has an index of its own, as on a machine behind a firewall, uv would be passed over.
+    let index = ("UV_DEFAULT_INDEX", "https://index.example/simple");
     for (sent, status) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let _ = fs::remove_dir_all(test.path("runs/digits"));
         let words = ["local", "--engine", "host"];
-        let mut child = test.scaf(words).in_project().env("PATH", &path).spawn();
+        let mut child = test.scaf(words).in_project().env("PATH", &path).env(index.0, index.1).spawn();
         until_said(&mut child, "begun");
         signal(&child, sent);
         let output = child.wait_with_output().unwrap();
@@ -186,7 +188,12 @@ fn a_signal_before_the_run_began_ends_what_prepares_it() {
         assert_eq!(venvs.filter(|entry| entry.path().is_dir()).count(), 0);
     }
     // The same by hand from elsewhere.
-    let mut child = test.scaf(["local", "--engine", "host"]).in_project().env("PATH", &path).spawn();
+    let mut child = test
+        .scaf(["local", "--engine", "host"])
+        .in_project()
+        .env("PATH", &path)
+        .env(index.0, index.1)
+        .spawn();
     until_said(&mut child, "begun");
     test.scaf(["stop", "digits"]).in_project().ok();
     assert_eq!(child.wait().unwrap().code(), Some(143));

@@ -633,3 +633,13 @@ fn without_the_client_there_is_a_way_to_it_and_the_plan_is_printed_all_the_same(
     assert_eq!(noted(&test, "shared"), "SHARED = 1\n");
     assert!(!PathBuf::from(noted(&test, "cwd").trim()).exists());
 }
+
+#[test]
+fn an_image_is_not_to_be_had_on_the_host() {
+    let test = Test::experiment("digits", "minimal");
+    test.write("src/digits/job.yaml", "command: python train.py\nenvironment: {image: python:3.11-slim}\n");
+    let told = test.scaf(["job", "digits", "--engine", "host"]).in_project().status(1).stderr;
+    assert!(told.contains("`python:3.11-slim`, which the host engine cannot give"), "{told}");
+    assert!(told.contains("--engine docker"), "{told}");
+    assert!(test.runs("digits").is_empty());
+}

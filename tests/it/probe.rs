@@ -141,7 +141,10 @@ impl Asked<'_> {
     }
 
     fn in_a_notebook(&self) -> String {
-        let words = ["jupyter", NAME, "--engine", self.engine];
+        // The engines go side by side: two that look for a free port at once find the same.
+        let port =
+            std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let words = ["jupyter", NAME, "--engine", self.engine, "--port", &port];
         let mut child = self.scaf(&words).spawn();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut seen = String::new();

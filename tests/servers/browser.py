@@ -312,8 +312,17 @@ def main():
     try:
         if not program:
             raise Trouble("no Chromium here (tools.sh install chromium)")
-        browser = Chromium(program, arguments.window, start + arguments.timeout)
-        use(browser, arguments, code, found)
+        while True:
+            browser = Chromium(program, arguments.window, start + arguments.timeout)
+            try:
+                use(browser, arguments, code, found)
+                break
+            except Trouble:
+                # Containers of other tests come and go, and their interfaces with them; Chromium then breaks off
+                # what it is loading (seen with 143). That says nothing of the page: once more in a new window.
+                if not any("ERR_NETWORK_CHANGED" in line for line in browser.console) or time.monotonic() > browser.deadline:
+                    raise
+                browser.close()
     except Trouble as error:
         found.update(ok=False, error=str(error))
     finally:

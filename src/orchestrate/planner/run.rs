@@ -212,7 +212,8 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, EncloseError> {
             });
         }
         ready = Some(Ready {
-            url: format!("http://127.0.0.1:{port}/api"),
+            // It wants the token, so that another server at the same port is not taken for this one.
+            url: format!("http://127.0.0.1:{port}/api/status"),
             message: format!("JupyterLab is at http://127.0.0.1:{port}/lab?token={{token}}"),
             token_env: Some("JUPYTER_TOKEN".to_owned()),
         });

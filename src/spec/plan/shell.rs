@@ -414,16 +414,15 @@ fn logged(command: &str, logs: Option<&Logs>, ready: Option<&Ready>, tty: bool) 
     let mut text = String::new();
     if let Some(Ready { url, message, token_env }) = ready {
         let mut said = word(message);
+        let mut asks = format!("curl -s -f -o /dev/null {}", word(url));
         if let Some(name) = token_env {
             // The quotes end before the variable and begin again behind it.
             let parts: Vec<String> = message.split("{token}").map(word).collect();
             said = parts.join(&format!("\"${name}\""));
+            // Through the pipe, where no list of processes shows it.
+            asks = format!("printf 'Authorization: token %s\\n' \"${name}\" | {asks} -H @-");
         }
-        let _ = writeln!(
-            text,
-            "( until curl -s -o /dev/null {}; do sleep 0.2; done; printf '%s\\n' {said} >&2 ) &\nready=$!",
-            word(url)
-        );
+        let _ = writeln!(text, "( until {asks}; do sleep 0.2; done; printf '%s\\n' {said} >&2 ) &\nready=$!");
     }
     match logs {
         Some(Logs { stdout, stderr: Some(stderr) }) if !tty => {

@@ -348,9 +348,15 @@ pub const KEYS: &[Key] = &[
         scope: Scope::Any,
         set: |s, raw| {
             let list = words(raw)?;
-            if let Some(bad) = list.iter().find(|word| !is_variable(word.split('=').next().unwrap_or(""))) {
+            let bad: Vec<String> = list
+                .iter()
+                .filter(|word| !is_variable(word.split('=').next().unwrap_or("")))
+                .map(|word| format!("`{word}`"))
+                .collect();
+            if !bad.is_empty() {
+                let verb = if bad.len() == 1 { "does" } else { "do" };
                 return Err(Wrong {
-                    what: format!("`{bad}` does not begin with the name of a variable"),
+                    what: format!("{} {verb} not begin with the name of a variable", bad.join(", ")),
                     hint: Some("write `NAME` or `NAME=VALUE`".to_owned()),
                 });
             }

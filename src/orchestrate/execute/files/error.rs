@@ -140,7 +140,7 @@ impl Explain for FileError {
                 vec![format!("see whose it is: `ls -ld {}`", word(there))]
             }
             Self::IsFolder { path } | Self::NotAFolder { path } | Self::AlreadyThere { path } => {
-                vec![format!("move it out of the way: `mv {0} {0}.old`", word(path))]
+                vec![format!("if nobody needs it, move it out of the way: `mv {0} {0}.old`", word(path))]
             }
             Self::OtherLink { path, .. } => vec![format!("remove it first: `rm {}`", word(path))],
             Self::Changed { .. } => {

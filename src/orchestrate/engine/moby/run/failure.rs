@@ -75,6 +75,10 @@ impl RunError {
         if is_mount(&message) {
             return Self::BadMount { message };
         }
+        // `error gathering device information while adding custom device "/dev/nope": no such file or directory`
+        if lower.contains("custom device") {
+            return Self::Refused { engine, message };
+        }
         if ["executable file not found", "no such file or directory", "cannot find the file specified"]
             .iter()
             .any(|text| lower.contains(text))
