@@ -32,6 +32,13 @@ fn asleep(test: &Test, words: &[&str]) -> Child {
     child
 }
 
+/// A run whose scaf was killed outright.
+fn left_alone(test: &Test) {
+    let mut child = asleep(test, &SLEEP);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 const SLEEP: [&str; 6] = ["terminal", "digits", "--", "/bin/probe", "sleep", "300"];
 
 #[test]
@@ -79,9 +86,7 @@ fn what_a_killed_scaf_left_in_a_container() {
     }
     let test = Test::project();
     test.probe_experiment("digits");
-    let mut child = asleep(&test, &SLEEP);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    left_alone(&test);
     assert_eq!(states(&test), ["alone"]);
     test.scaf(["stop", "--all"]).in_project().ok();
     assert_eq!(states(&test), [""; 0]);
@@ -306,9 +311,7 @@ fn what_an_engine_that_cannot_be_asked_may_hold_is_kept_and_told() {
     }
     let test = Test::project();
     test.probe_experiment("digits");
-    let mut child = asleep(&test, &SLEEP);
-    child.kill().unwrap();
-    child.wait().unwrap();
+    left_alone(&test);
     let run = test.runs("digits").pop().unwrap();
     let reason = "there is no socket at `unix:///nope.sock`";
     let mute = |words: &[&str]| test.scaf(words).in_project().env("DOCKER_HOST", "unix:///nope.sock");
