@@ -2,8 +2,8 @@
 """score.py SCAF DIR [--list LIST] [--truth FOLDER] [--python ENV] [--only NAME]
 
 Runs `SCAF env detect DIR/NAME --json` for each project that LIST names and FOLDER has an answer for, and compares.
-A project's precision P is the share of the answer's `third_party` that may be named, its recall R the share of the needed
-distributions that are there; it is exact when both are 1. The exit status says only whether every project was scored.
+A project's precision P is the share of the answer's `third_party` that may be named, its recall R the share of the
+needed distributions that are there; it is exact when both are 1. The exit status says only whether every project was scored.
 """
 import argparse
 import json
@@ -62,7 +62,7 @@ def compared(answer, truth):
     needed = names(truth["third_party"])
     implied = names(truth.get("implied"))
     allowed = needed | implied | names(truth.get("implied_possible"))
-    allowed |= names(truth["optional"]) | names(truth["dev"]) | names(truth["git"])
+    allowed |= names(truth.get("optional")) | names(truth.get("dev")) | names(truth.get("git"))
     named = names(answer["third_party"])
     said_implied = names(answer.get("implied"))
     elsewhere = said_implied | names(answer.get("optional")) | names(answer.get("dev"))
@@ -77,7 +77,7 @@ def compared(answer, truth):
         "demoted": sorted((needed - named) & elsewhere),
         "missing": sorted(needed - named - elsewhere),
         "wrong_elsewhere": sorted(elsewhere - named - allowed - said_implied),
-        "notebook_only_right": names(truth["notebook_only"]) == names(answer.get("notebook_only")) & needed,
+        "notebook_only_right": names(truth.get("notebook_only")) == names(answer.get("notebook_only")) & needed,
         "implied_needed": len(implied),
         "implied_found": sorted(implied & (said_implied | named)),
         "implied_missing": sorted(implied - said_implied - named),
