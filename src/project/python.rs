@@ -4,5 +4,6 @@ pub mod distributions;
 pub mod imports;
 pub mod modules;
 pub mod requirements;
+pub mod requires_dist;
 pub mod source;
 pub mod standard_library;
