@@ -20,6 +20,14 @@ ca_bundle() {
   return 1
 }
 
+# Sets for uv and pip the index and the authorities that this machine's pip is set to: uv reads none of pip's configuration.
+package_index() {
+  local ca
+  [ -n "${UV_DEFAULT_INDEX:-}" ] || UV_DEFAULT_INDEX=$(python3 -m pip config get global.index-url 2>/dev/null) || UV_DEFAULT_INDEX=${PIP_INDEX_URL:-}
+  if [ -n "$UV_DEFAULT_INDEX" ]; then export UV_DEFAULT_INDEX; else unset UV_DEFAULT_INDEX; fi
+  if ca=$(ca_bundle); then export SSL_CERT_FILE=$ca PIP_CERT=$ca; fi
+}
+
 # A pid alone may by now be somebody else's process, and these scripts must only ever stop what they started.
 # A pid file of ours therefore holds "PID STARTTIME" (field 22 of /proc/PID/stat).
 # A process that has ended but was not yet waited for by its parent (state Z) has none.

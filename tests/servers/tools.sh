@@ -34,15 +34,9 @@ apt_install() { # COMMAND PACKAGE...: nothing to do where the command is
 }
 
 # ---------------------------------------------------------------- Python packages
-pip_index() {
-  # uv reads none of pip's configuration.
-  [ -n "${UV_DEFAULT_INDEX:-}" ] || UV_DEFAULT_INDEX=$(python3 -m pip config get global.index-url 2>/dev/null) || UV_DEFAULT_INDEX=${PIP_INDEX_URL:-}
-  if [ -n "$UV_DEFAULT_INDEX" ]; then export UV_DEFAULT_INDEX; else unset UV_DEFAULT_INDEX; fi
-  if ca=$(ca_bundle); then export SSL_CERT_FILE=$ca PIP_CERT=$ca; fi
-}
 install_uv() {
   [ -x "$BIN/uv" ] && return
-  pip_index
+  package_index
   python3 -m venv "$STATE/uv"
   "$STATE/uv/bin/python" -m pip install -q --disable-pip-version-check uv
   ln -sf "$STATE/uv/bin/uvx" "$BIN/uvx"
@@ -55,7 +49,7 @@ venv() {
   shift 2
   [ -f "$dir/.done" ] && [ "$(cat "$dir/.done")" = "$*" ] && return
   install_uv
-  pip_index
+  package_index
   rm -rf "$dir"
   "$BIN/uv" venv -q --no-project --python "$(python3 -c 'import sys; print(sys.executable)')" "$dir"
   "$BIN/uv" pip install -q --compile-bytecode --python "$dir/bin/python" "$@"

@@ -1,0 +1,5 @@
+import colorlog
+
+
+class Logger:
+    handler = colorlog.StreamHandler()

@@ -1,0 +1,2 @@
+from .base import LEARNING_RATE
+from .names import NAMES

@@ -1,0 +1,3 @@
+from yaml import __version__ as _version
+
+NAMES = ["a", _version]

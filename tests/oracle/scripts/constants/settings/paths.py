@@ -1,0 +1,3 @@
+import platformdirs
+
+ROOT = platformdirs.user_cache_dir("a")

@@ -1,0 +1,3 @@
+from markupsafe import escape as _escape
+
+GREETING = str(_escape("hello"))

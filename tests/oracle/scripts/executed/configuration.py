@@ -1,0 +1,3 @@
+import numpy
+
+BATCH = int(numpy.int64(4))

@@ -1,0 +1,3 @@
+import wcwidth
+
+LATE = wcwidth.wcswidth("a") == 1

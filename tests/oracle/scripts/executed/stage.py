@@ -1,0 +1,3 @@
+import altair
+
+READY = altair.Chart() is not None

@@ -1,0 +1,5 @@
+import polars
+
+
+def make():
+    return polars.Series([1])

@@ -1,0 +1,3 @@
+import numpy
+
+VALUE = float(numpy.float64(1))

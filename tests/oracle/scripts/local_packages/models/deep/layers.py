@@ -1,0 +1,4 @@
+import yaml
+
+NAME = yaml.safe_load("layers")
+SIZE = 1

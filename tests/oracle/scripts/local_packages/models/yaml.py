@@ -1,0 +1,2 @@
+# Inside a package: nobody's `import yaml` finds it.
+raise RuntimeError("not this one")

@@ -1,0 +1,3 @@
+import requests
+
+OK = requests.__version__

@@ -1,0 +1,3 @@
+import tornado.ioloop
+
+OK = tornado.ioloop is not None

@@ -1,0 +1,8 @@
+import flask
+
+from plugins.registry import register
+
+
+@register("web")
+def make():
+    return flask.Flask("a")
