@@ -18,6 +18,7 @@ pub mod job;
 pub mod lock_target;
 pub mod mount;
 pub mod network;
+pub mod origin;
 pub mod place;
 pub mod plan;
 pub mod record;

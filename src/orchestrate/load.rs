@@ -7,6 +7,8 @@ pub mod code;
 pub mod environment;
 pub mod experiments;
 pub mod ground;
+pub mod installed;
+pub mod interpreter;
 pub mod job;
 pub mod links;
 pub mod network;

@@ -1,9 +1,20 @@
 //! What Python code says about itself, read from its text.
 
+pub mod conda_meta;
+pub mod direct_url;
 pub mod distributions;
+pub mod editable_finder;
+pub mod egg_info;
 pub mod imports;
+pub mod library_folder;
+pub mod metadata;
+pub mod module_file;
 pub mod modules;
+pub mod path_file;
+pub mod pyvenv_cfg;
+pub mod record;
 pub mod requirements;
 pub mod requires_dist;
 pub mod source;
 pub mod standard_library;
+pub mod version;

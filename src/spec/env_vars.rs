@@ -44,6 +44,9 @@ variables! {
     "Python" {
         VIRTUAL_ENV "The active virtual environment, whose Python is the one in use."
         CONDA_PREFIX "The active conda environment, whose Python is the one in use."
+        PYTHONPATH "Folders in which Python looks before its own, and so does the detection of an environment."
+        PYTHONNOUSERSITE "Set to anything: Python does not look into the user's own packages."
+        PYTHONUSERBASE "Instead of `~/.local`, where Python looks for the user's own packages."
     }
     "How scaf talks" {
         NO_COLOR "Set to anything: no colours."

@@ -1,0 +1,446 @@
+//! What an `import` finds: the entries of `sys.path` in order, on each a regular package or module before a folder
+//! without `__init__.py`; then what finders of editable installs map; then whose file it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::distribution::Kind;
+use super::owners::Owners;
+use super::{Found, Index, Installed, bounded};
+use crate::project::python::module_file;
+
+/// Where a dotted name, or the front of it, was found.
+enum Located {
+    Nothing,
+    Module(Module),
+    Namespace(Vec<Portion>),
+}
+
+/// A module or a regular package.
+struct Module {
+    file: PathBuf,
+    /// The folder of a package.
+    package: Option<Portion>,
+    place: Place,
+}
+
+/// A folder that submodules are looked for in.
+#[derive(Clone)]
+struct Portion {
+    folder: PathBuf,
+    place: Place,
+}
+
+/// What a path is to be looked up by.
+#[derive(Clone)]
+enum Place {
+    /// Below an entry of `sys.path`, with `/`.
+    Root { root: usize, relative: String },
+    /// Where a finder leads.
+    Mapped { owner: Option<Index> },
+}
+
+impl Place {
+    fn below(&self, name: &str) -> Self {
+        match self {
+            Self::Root { root, relative } if relative.is_empty() => {
+                Self::Root { root: *root, relative: name.to_owned() }
+            }
+            Self::Root { root, relative } => {
+                Self::Root { root: *root, relative: format!("{relative}/{name}") }
+            }
+            Self::Mapped { owner } => Self::Mapped { owner: *owner },
+        }
+    }
+}
+
+impl Installed {
+    /// What `import dotted`, or `from dotted import names`, finds. Of several names everything that they find, taken
+    /// together; `find_each` tells them apart.
+    pub fn find(&self, dotted: &str, names: &[String]) -> Found {
+        self.find_each(dotted, names)
+            .into_iter()
+            .map(|(_, found)| found)
+            .reduce(together)
+            .unwrap_or(Found::Nothing)
+    }
+
+    /// The same, one by one: of a package that is nobody else's one answer for all; where several distributions have a
+    /// part in it, one for every name that is a module in it, by its dotted name.
+    pub fn find_each(&self, dotted: &str, names: &[String]) -> Vec<(String, Found)> {
+        let parts: Vec<&str> = dotted.split('.').collect();
+        let whole = |found| vec![(dotted.to_owned(), found)];
+        let (located, shared) = self.locate(&parts);
+        let portions = match &located {
+            Located::Nothing => return whole(Found::Nothing),
+            Located::Module(module) if names.is_empty() || !shared => return whole(self.owner(module)),
+            Located::Module(Module { package: None, .. }) => return whole(self.found(&located)),
+            Located::Module(Module { package: Some(package), .. }) => vec![package.clone()],
+            Located::Namespace(_) if names.is_empty() => return whole(self.found(&located)),
+            Located::Namespace(portions) => portions.clone(),
+        };
+        let is_namespace = matches!(located, Located::Namespace(_));
+        let mut each = Vec::new();
+        for name in names.iter().filter(|name| module_file::is_identifier(name)) {
+            let child = [&parts[..], &[name.as_str()]].concat();
+            let found = match self.child(&portions, name, &child) {
+                // An attribute of the package; a namespace has none.
+                Located::Nothing if !is_namespace => continue,
+                other => self.found(&other),
+            };
+            each.push((child.join("."), found));
+        }
+        if each.is_empty() {
+            return whole(self.found(&located));
+        }
+        each
+    }
+
+    fn found(&self, located: &Located) -> Found {
+        match located {
+            Located::Nothing => Found::Nothing,
+            Located::Module(module) => self.owner(module),
+            Located::Namespace(portions) => self.namespace(portions),
+        }
+    }
+
+    fn owners(&self) -> &Owners {
+        self.owners.get_or_init(|| Owners::read(&self.distributions))
+    }
+
+    /// Goes down as far as it must: a regular package that is one distribution's alone is not looked into. The second
+    /// is whether others may have a part in what was found.
+    fn locate(&self, parts: &[&str]) -> (Located, bool) {
+        let Some(top) = parts.first().filter(|top| module_file::is_identifier(top)) else {
+            return (Located::Nothing, false);
+        };
+        let mut located = self.top(top);
+        if matches!(located, Located::Nothing) {
+            return (self.mapped(parts), false);
+        }
+        let shared = self.owners().of(top).len() != 1 || matches!(located, Located::Namespace(_));
+        if !shared {
+            return (located, false);
+        }
+        for depth in 1..parts.len() {
+            let portions = match &located {
+                Located::Nothing => return (Located::Nothing, true),
+                Located::Module(Module { package: None, .. }) => break,
+                Located::Module(Module { package: Some(package), .. }) => {
+                    let mut portions = vec![package.clone()];
+                    if depth == 1 {
+                        portions.extend(self.extended(top, package));
+                    }
+                    portions
+                }
+                Located::Namespace(portions) => portions.clone(),
+            };
+            let next = self.child(&portions, parts[depth], &parts[..=depth]);
+            // A package may make modules as it runs; a namespace cannot.
+            if matches!(next, Located::Nothing) && matches!(located, Located::Module(_)) {
+                break;
+            }
+            located = next;
+        }
+        (located, true)
+    }
+
+    fn top(&self, name: &str) -> Located {
+        let mut portions = Vec::new();
+        for (number, root) in self.roots.iter().enumerate() {
+            let Some(top) = root.tops.get(name) else { continue };
+            let place = Place::Root { root: number, relative: String::new() };
+            let folder = root.path.join(name);
+            let portion = || Portion { folder: folder.clone(), place: place.below(name) };
+            if top.folder
+                && let Some(init) = init(&folder, &self.tag)
+            {
+                let place = place.below(name).below(&init);
+                return Located::Module(Module { file: folder.join(&init), package: Some(portion()), place });
+            }
+            if let Some(file) = best(top.files.iter().map(String::as_str), name, &self.tag) {
+                return Located::Module(Module {
+                    file: root.path.join(file),
+                    package: None,
+                    place: place.below(file),
+                });
+            }
+            if top.folder {
+                portions.push(portion());
+            }
+        }
+        portions.extend(self.mapped_portions(name));
+        if portions.is_empty() { Located::Nothing } else { Located::Namespace(portions) }
+    }
+
+    fn mapped_portions(&self, dotted: &str) -> Vec<Portion> {
+        let portions = self.editables.portions(dotted);
+        portions
+            .filter(|(_, folder)| folder.is_dir())
+            .map(|(owner, folder)| Portion { folder: folder.to_owned(), place: Place::Mapped { owner } })
+            .collect()
+    }
+
+    /// A submodule, in the first folder that has it.
+    fn child(&self, portions: &[Portion], name: &str, parts: &[&str]) -> Located {
+        let mut deeper = Vec::new();
+        for portion in portions {
+            let folder = portion.folder.join(name);
+            let inner = || Portion { folder: folder.clone(), place: portion.place.below(name) };
+            let is_folder = folder.is_dir();
+            if is_folder && let Some(init) = init(&folder, &self.tag) {
+                let place = portion.place.below(name).below(&init);
+                return Located::Module(Module { file: folder.join(&init), package: Some(inner()), place });
+            }
+            let files = names_in(&portion.folder);
+            if let Some(file) = best(files.iter().map(String::as_str), name, &self.tag) {
+                let place = portion.place.below(file);
+                return Located::Module(Module { file: portion.folder.join(file), package: None, place });
+            }
+            if is_folder {
+                deeper.push(inner());
+            }
+        }
+        deeper.extend(self.mapped_portions(&parts.join(".")));
+        if !deeper.is_empty() {
+            return Located::Namespace(deeper);
+        }
+        self.mapped(parts)
+    }
+
+    fn mapped(&self, parts: &[&str]) -> Located {
+        let Some(mapped) = self.editables.mapped(parts) else { return Located::Nothing };
+        let place = Place::Mapped { owner: mapped.owner };
+        if mapped.path.is_dir() {
+            let package = Portion { folder: mapped.path.clone(), place: place.clone() };
+            let file = init(&mapped.path, &self.tag).map(|init| mapped.path.join(init));
+            return match file {
+                Some(file) => Located::Module(Module { file, package: Some(package), place }),
+                None if mapped.depth < parts.len() => self.child(&[package], parts[mapped.depth], parts),
+                None => Located::Namespace(vec![package]),
+            };
+        }
+        let file = if mapped.path.is_file() {
+            Some(mapped.path.clone())
+        } else {
+            with_ending(&mapped.path, &self.tag)
+        };
+        file.map_or(Located::Nothing, |file| Located::Module(Module { file, package: None, place }))
+    }
+
+    /// The folders of the same name on other entries, where the package's `__init__.py` takes them in, as those of
+    /// old namespace packages do.
+    fn extended(&self, top: &str, package: &Portion) -> Vec<Portion> {
+        let others: Vec<Portion> = self
+            .roots
+            .iter()
+            .enumerate()
+            .filter(|(_, root)| root.tops.get(top).is_some_and(|top| top.folder))
+            .map(|(number, root)| Portion {
+                folder: root.path.join(top),
+                place: Place::Root { root: number, relative: top.to_owned() },
+            })
+            .filter(|portion| portion.folder != package.folder)
+            .collect();
+        if others.is_empty() {
+            return others;
+        }
+        let bytes = bounded::read(&package.folder.join("__init__.py"), bounded::SMALL).unwrap_or_default();
+        let takes_in = [&b"extend_path"[..], b"declare_namespace"]
+            .iter()
+            .any(|word| memchr::memmem::find(&bytes, word).is_some());
+        if takes_in { others } else { Vec::new() }
+    }
+
+    /// Whose file it is.
+    fn owner(&self, module: &Module) -> Found {
+        let editable = |distribution| Found::Editable { distribution, file: module.file.clone() };
+        let (root, relative) = match &module.place {
+            Place::Mapped { owner: Some(owner) } => return editable(*owner),
+            Place::Mapped { owner: None } => return Found::Loose(module.file.clone()),
+            Place::Root { root, relative } => (*root, relative.as_str()),
+        };
+        let added_by = self.roots[root].added_by;
+        if let Some(owner) = added_by.and_then(|file| self.editables.of_path_file(file)) {
+            return editable(owner);
+        }
+        let owners = self.owners_of_file(root, relative);
+        match owners.as_slice() {
+            [] => {}
+            // Metadata in a folder that a `.pth` file adds is that of `setup.py develop`.
+            [first, ..] if added_by.is_some() && self.distributions[first.0].root == Some(root) => {
+                return editable(self.in_force_of(*first));
+            }
+            _ => return Found::Distributions(owners),
+        }
+        self.owner_by_other_means(root, relative, module)
+    }
+
+    /// An egg-info in a source tree may be the older half of what a dist-info in the site folder says.
+    fn in_force_of(&self, index: Index) -> Index {
+        self.index_of(&self[index].normalised).unwrap_or(index)
+    }
+
+    fn owner_by_other_means(&self, root: usize, relative: &str, module: &Module) -> Found {
+        let folder = &self.roots[root].path;
+        // A folder inside a site folder that a `.pth` file adds, as pywin32 does.
+        for (number, outer) in self.roots.iter().enumerate() {
+            if number != root
+                && let Ok(inside) = folder.strip_prefix(&outer.path)
+            {
+                let owners = self.owners_of_file(number, &format!("{}/{relative}", inside.display()));
+                if !owners.is_empty() {
+                    return Found::Distributions(owners);
+                }
+            }
+        }
+        // A name at the top that its own `top_level.txt` does not have.
+        let listing = |number: &usize| {
+            let distribution = &self.distributions[*number];
+            distribution.folder == *folder && distribution.lists(relative) == Some(true)
+        };
+        let listed: Vec<Index> = (0..self.distributions.len()).filter(listing).map(Index).collect();
+        if !listed.is_empty() {
+            return Found::Distributions(listed);
+        }
+        let conda = |number: &usize| {
+            let distribution = &self.distributions[*number];
+            let is_conda = distribution.kind == Kind::Conda && folder.starts_with(&distribution.folder);
+            is_conda && distribution.lists(relative) == Some(true)
+        };
+        if let Some(number) = (0..self.distributions.len()).find(conda) {
+            return Found::Distributions(vec![Index(number)]);
+        }
+        // A link into a source tree, as flit makes.
+        let top = folder.join(relative.split('/').next().unwrap_or(relative));
+        if let Ok(target) = fs::read_link(&top)
+            && let Some(distribution) = self.editables.of_source(&folder.join(target))
+        {
+            return Found::Editable { distribution, file: module.file.clone() };
+        }
+        Found::Loose(module.file.clone())
+    }
+
+    /// Those that have this file in their list; where only one claims the name at the top, that one.
+    fn owners_of_file(&self, root: usize, relative: &str) -> Vec<Index> {
+        let folder = &self.roots[root].path;
+        let (top, deeper) = match relative.split_once('/') {
+            Some((top, _)) => (top, true),
+            None => (relative.split('.').next().unwrap_or(relative), false),
+        };
+        let claims: Vec<usize> = self
+            .owners()
+            .of(top)
+            .iter()
+            .copied()
+            .filter(|number| self.distributions[*number].folder == *folder)
+            .collect();
+        let is_regular = !deeper || init(&folder.join(top), &self.tag).is_some();
+        if claims.len() == 1 && is_regular {
+            return vec![Index(claims[0])];
+        }
+        let (mut listed, mut unlisted) = (Vec::new(), Vec::new());
+        for number in claims {
+            match self.distributions[number].lists(relative) {
+                Some(true) => listed.push(Index(number)),
+                Some(false) => {}
+                None => unlisted.push(Index(number)),
+            }
+        }
+        if listed.len() > 1 {
+            // The one that wrote last has the file that is there.
+            let size = folder.join(relative).metadata().map(|metadata| metadata.len()).ok();
+            let fits = |index: &&Index| {
+                let recorded = self[**index].recorded(relative).and_then(|file| file.size);
+                recorded.is_some() && recorded == size
+            };
+            let fitting: Vec<Index> = listed.iter().filter(fits).copied().collect();
+            if !fitting.is_empty() {
+                return fitting;
+            }
+        }
+        if listed.is_empty() { unlisted } else { listed }
+    }
+
+    /// All that have a part in a namespace.
+    fn namespace(&self, portions: &[Portion]) -> Found {
+        let mut owners: Vec<Index> = Vec::new();
+        for portion in portions {
+            match &portion.place {
+                Place::Mapped { owner } => owners.extend(owner),
+                Place::Root { root, relative } => {
+                    let root_of = &self.roots[*root];
+                    if let Some(owner) = root_of.added_by.and_then(|file| self.editables.of_path_file(file)) {
+                        owners.push(owner);
+                        continue;
+                    }
+                    let top = relative.split('/').next().unwrap_or(relative);
+                    let inside = format!("{relative}/");
+                    for number in self.owners().of(top) {
+                        let distribution = &self.distributions[*number];
+                        let deep = relative.contains('/');
+                        let has_part = || {
+                            let files = distribution.files();
+                            files.is_none_or(|files| {
+                                files.iter().any(|file| file.recorded.starts_with(&inside))
+                            })
+                        };
+                        if distribution.folder == root_of.path && (!deep || has_part()) {
+                            owners.push(Index(*number));
+                        }
+                    }
+                }
+            }
+        }
+        owners.sort_unstable();
+        owners.dedup();
+        if owners.is_empty() { Found::Namespace } else { Found::Distributions(owners) }
+    }
+}
+
+/// What both find.
+fn together(one: Found, other: Found) -> Found {
+    match (one, other) {
+        (Found::Distributions(mut one), Found::Distributions(other)) => {
+            one.extend(other);
+            one.sort_unstable();
+            one.dedup();
+            Found::Distributions(one)
+        }
+        (Found::Nothing | Found::Namespace, other) => other,
+        (one, Found::Nothing | Found::Namespace | Found::Loose(_)) => one,
+        (Found::Loose(_), other) => other,
+        // What is used in place is said before what is installed: it is what must travel.
+        (one @ Found::Editable { .. }, _) | (_, one @ Found::Editable { .. }) => one,
+    }
+}
+
+/// The name of a package's `__init__`; `None` for a folder without one, or one that is gone.
+fn init(folder: &Path, tag: &str) -> Option<String> {
+    if folder.join("__init__.py").is_file() {
+        return Some("__init__.py".to_owned());
+    }
+    let names = names_in(folder);
+    best(names.iter().map(String::as_str), "__init__", tag).map(str::to_owned)
+}
+
+/// The file that Python takes for a module, of those in a folder.
+fn best<'a>(files: impl Iterator<Item = &'a str>, name: &str, tag: &str) -> Option<&'a str> {
+    files
+        .filter_map(|file| Some((file, module_file::module_for(file, tag)?)))
+        .filter(|(_, (module, _))| *module == name)
+        .min_by_key(|(_, (_, rank))| *rank)
+        .map(|(file, _)| file)
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().into_string().ok()).collect()
+}
+
+/// The file of a module whose path is given without its ending.
+fn with_ending(path: &Path, tag: &str) -> Option<PathBuf> {
+    let (folder, name) = (path.parent()?, path.file_name()?.to_str()?);
+    let names = names_in(folder);
+    best(names.iter().map(String::as_str), name, tag).map(|file| folder.join(file))
+}

@@ -1,0 +1,1 @@
+//! Hand-made environments of every kind.
