@@ -175,14 +175,14 @@ impl Shared {
         let seen_from = format!("{COMMON}/{file}");
         imports
             .iter()
-            .filter(|import| !import.type_checking)
+            .filter(|import| !import.type_checking())
             .flat_map(|import| {
                 let module = import.absolute(&seen_from).unwrap_or_default();
                 self.wants(&module, &import.names).into_iter().map(|want| Need {
                     want,
                     file: file.to_owned(),
                     line: import.line,
-                    optional: import.optional,
+                    optional: import.optional(),
                 })
             })
             .collect()
@@ -220,7 +220,7 @@ impl Shared {
         let mut found: BTreeMap<&str, Foreign> = BTreeMap::new();
         for file in paths.iter().flat_map(|path| self.python_files(path)) {
             let Some(Ok(imports)) = self.imports.get(file) else { continue };
-            for import in imports.iter().filter(|import| import.level == 0 && !import.type_checking) {
+            for import in imports.iter().filter(|import| import.level == 0 && !import.type_checking()) {
                 let top = import.top();
                 if top.is_empty() || top == COMMON || standard_library::contains(top) || is_local(top) {
                     continue;
@@ -229,9 +229,9 @@ impl Shared {
                     module: top.to_owned(),
                     file: file.to_owned(),
                     line: import.line,
-                    optional: import.optional,
+                    optional: import.optional(),
                 });
-                entry.optional &= import.optional;
+                entry.optional &= import.optional();
             }
         }
         found.into_values().collect()

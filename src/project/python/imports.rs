@@ -1,10 +1,10 @@
 //! What a Python file imports, and how.
 
-use ruff_python_ast::statement_visitor::{StatementVisitor, walk_stmt};
-use ruff_python_ast::visitor::{Visitor, walk_expr};
-use ruff_python_ast::{ExceptHandler, Expr, ExprCall, Stmt, StmtIf, StmtTry, StmtWith};
-use ruff_python_parser::parse_module;
-use ruff_text_size::{Ranged, TextSize};
+use ruff_python_parser::{ParseError, parse_module};
+
+use super::places::Places;
+use super::scan::walk::{Depth, Walk};
+use super::target::Target;
 
 /// One imported module: `import a.b` is one, `import a, b` two, `from a import b, c` one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,11 +21,8 @@ pub struct Import {
     pub column: u32,
     /// Inside a function, so not when the module is loaded.
     pub in_function: bool,
-    /// Its absence is expected: either side of a `try` that catches `ImportError`, or in
-    /// `suppress(ImportError)`.
-    pub optional: bool,
-    /// Under `if TYPE_CHECKING:`, so never when the code runs.
-    pub type_checking: bool,
+    /// Whether it runs at all, and whether its failure is expected.
+    pub guard: Guard,
 }
 
 /// How a module is asked for.
@@ -33,14 +30,44 @@ pub struct Import {
 pub enum How {
     Import,
     From,
-    /// `importlib.import_module("x")` or `__import__("x")` with the name written out.
+    /// `importlib.import_module("x")`, `__import__("x")`, `exec("import x")` and the like, with the name
+    /// written out.
     ByName,
+}
+
+/// What stands between an import and its being needed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Guard {
+    /// Where the code runs, it must succeed.
+    #[default]
+    None,
+    /// In the body of a `try` whose handler of `ImportError` goes on, in `suppress(ImportError)`, or where
+    /// the code has asked first (`find_spec("x")`). `attempt` numbers what is tried within the file.
+    Tried { attempt: u32 },
+    /// In the handler of that attempt, or in the `if x is None` after it: needed where what was tried is
+    /// absent.
+    Fallback { attempt: u32 },
+    /// Under `if TYPE_CHECKING:`, so never when the code runs.
+    TypeChecking,
+    /// Under a condition on the platform or the version that does not hold for the target; its text as in
+    /// the code.
+    Elsewhere { condition: String },
 }
 
 impl Import {
     /// The first part of the name: `sklearn` of `sklearn.svm`.
     pub fn top(&self) -> &str {
         self.module.split('.').next().unwrap_or_default()
+    }
+
+    /// Its absence is expected.
+    pub fn optional(&self) -> bool {
+        matches!(self.guard, Guard::Tried { .. } | Guard::Fallback { .. } | Guard::Elsewhere { .. })
+    }
+
+    /// It is there for type checkers alone.
+    pub fn type_checking(&self) -> bool {
+        self.guard == Guard::TypeChecking
     }
 
     /// The import as a person would name it: `common.text`, `..text`.
@@ -75,28 +102,23 @@ pub struct SyntaxError {
     pub column: u32,
 }
 
-/// Every import in the text, in the order of the text.
+impl SyntaxError {
+    pub(super) fn of(error: &ParseError, source: &str) -> Self {
+        let (line, column) = Places::new(source).of(error.location.start());
+        Self { message: lower_first(&error.error.to_string()), line, column }
+    }
+}
+
+/// Every import in the text, in the order of the text. Conditions are those of the usual target.
 pub fn imports(source: &str) -> Result<Vec<Import>, SyntaxError> {
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-    let parsed = parse_module(source).map_err(|error| {
-        let (line, column) = Places::new(source).of(error.location.start());
-        let message = error.error.to_string();
-        SyntaxError { message: lower_first(&message), line, column }
-    })?;
-    let mut finder = Finder {
-        places: Places::new(source),
-        // Expressions are many and imports by name are few: most files are spared the walk.
-        by_name: source.contains("import_module") || source.contains("__import__"),
-        functions: 0,
-        optional: 0,
-        type_checking: 0,
-        found: Vec::new(),
-    };
-    finder.visit_body(parsed.suite());
-    if finder.by_name {
-        finder.found.sort_by_key(|import| (import.line, import.column));
-    }
-    Ok(finder.found)
+    let parsed = parse_module(source).map_err(|error| SyntaxError::of(&error, source))?;
+    // Expressions are many and imports by name are few: most files are spared the walk.
+    let by_name = source.contains("import_module") || source.contains("__import__");
+    let target = Target::default();
+    let mut walk = Walk::new(source, &target, if by_name { Depth::ByName } else { Depth::Statements });
+    walk.body(parsed.suite());
+    Ok(walk.into_imports())
 }
 
 /// A parser's words as a part of a sentence.
@@ -111,189 +133,6 @@ pub fn lower_first(text: &str) -> String {
     }
 }
 
-/// Turns offsets into lines and columns; quick where they are asked for in the order of the text.
-struct Places<'a> {
-    text: &'a str,
-    offset: usize,
-    line: u32,
-    line_start: usize,
-}
-
-impl<'a> Places<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { text, offset: 0, line: 1, line_start: 0 }
-    }
-
-    fn of(&mut self, place: TextSize) -> (u32, u32) {
-        let place = place.to_usize().min(self.text.len());
-        if place < self.offset {
-            *self = Self::new(self.text);
-        }
-        for (index, byte) in self.text.as_bytes()[self.offset..place].iter().enumerate() {
-            if *byte == b'\n' {
-                self.line += 1;
-                self.line_start = self.offset + index + 1;
-            }
-        }
-        self.offset = place;
-        let before = self.text.get(self.line_start..place).map_or(0, |text| text.chars().count());
-        (self.line, u32::try_from(before + 1).unwrap_or(u32::MAX))
-    }
-}
-
-struct Finder<'a> {
-    places: Places<'a>,
-    by_name: bool,
-    functions: u32,
-    optional: u32,
-    type_checking: u32,
-    found: Vec<Import>,
-}
-
-impl Finder<'_> {
-    fn add(&mut self, how: How, module: &str, level: u32, names: Vec<String>, place: TextSize) {
-        let (line, column) = self.places.of(place);
-        self.found.push(Import {
-            module: module.to_owned(),
-            level,
-            names,
-            how,
-            line,
-            column,
-            in_function: self.functions > 0,
-            optional: self.optional > 0,
-            type_checking: self.type_checking > 0,
-        });
-    }
-
-    /// The expressions that belong to the statement itself, not to those inside it.
-    fn expressions(&mut self, stmt: &Stmt) {
-        match stmt {
-            Stmt::Expr(stmt) => Calls(self).visit_expr(&stmt.value),
-            Stmt::Assign(stmt) => Calls(self).visit_expr(&stmt.value),
-            Stmt::AnnAssign(stmt) => {
-                if let Some(value) = &stmt.value {
-                    Calls(self).visit_expr(value);
-                }
-            }
-            Stmt::AugAssign(stmt) => Calls(self).visit_expr(&stmt.value),
-            Stmt::Return(stmt) => {
-                if let Some(value) = &stmt.value {
-                    Calls(self).visit_expr(value);
-                }
-            }
-            Stmt::If(stmt) => {
-                Calls(self).visit_expr(&stmt.test);
-                for test in stmt.elif_else_clauses.iter().filter_map(|clause| clause.test.as_ref()) {
-                    Calls(self).visit_expr(test);
-                }
-            }
-            Stmt::While(stmt) => Calls(self).visit_expr(&stmt.test),
-            Stmt::For(stmt) => Calls(self).visit_expr(&stmt.iter),
-            Stmt::With(stmt) => {
-                for item in &stmt.items {
-                    Calls(self).visit_expr(&item.context_expr);
-                }
-            }
-            Stmt::Assert(stmt) => Calls(self).visit_expr(&stmt.test),
-            Stmt::Raise(stmt) => {
-                if let Some(value) = &stmt.exc {
-                    Calls(self).visit_expr(value);
-                }
-            }
-            Stmt::Match(stmt) => Calls(self).visit_expr(&stmt.subject),
-            // What is left either holds no expression of interest or is walked as statements.
-            _ => {}
-        }
-    }
-
-    fn optional_body<'a>(&mut self, optional: bool, body: &'a [Stmt])
-    where
-        Self: StatementVisitor<'a>,
-    {
-        self.optional += u32::from(optional);
-        self.visit_body(body);
-        self.optional -= u32::from(optional);
-    }
-}
-
-impl<'a> StatementVisitor<'a> for Finder<'_> {
-    fn visit_stmt(&mut self, stmt: &'a Stmt) {
-        if self.by_name {
-            self.expressions(stmt);
-        }
-        match stmt {
-            Stmt::Import(import) => {
-                for alias in &import.names {
-                    self.add(How::Import, &alias.name, 0, Vec::new(), alias.range.start());
-                }
-            }
-            Stmt::ImportFrom(import) => {
-                let module = import.module.as_deref().unwrap_or_default();
-                let names = import.names.iter().map(|alias| alias.name.to_string()).collect();
-                self.add(How::From, module, import.level, names, import.range.start());
-            }
-            Stmt::FunctionDef(_) => {
-                self.functions += 1;
-                walk_stmt(self, stmt);
-                self.functions -= 1;
-            }
-            Stmt::Try(StmtTry { body, handlers, orelse, finalbody, .. }) => {
-                let optional = handlers.iter().any(catches_import_error);
-                self.optional_body(optional, body);
-                for ExceptHandler::ExceptHandler(handler) in handlers {
-                    self.optional_body(optional, &handler.body);
-                }
-                self.visit_body(orelse);
-                self.visit_body(finalbody);
-            }
-            Stmt::With(StmtWith { items, body, .. }) => {
-                let optional = items.iter().any(|item| suppresses_import_error(&item.context_expr));
-                self.optional_body(optional, body);
-            }
-            Stmt::If(StmtIf { test, body, elif_else_clauses, .. }) => {
-                let type_checking = last_name(test) == Some("TYPE_CHECKING");
-                self.type_checking += u32::from(type_checking);
-                self.visit_body(body);
-                self.type_checking -= u32::from(type_checking);
-                for clause in elif_else_clauses {
-                    self.visit_elif_else_clause(clause);
-                }
-            }
-            _ => walk_stmt(self, stmt),
-        }
-    }
-}
-
-/// Looks for imports by name in expressions.
-struct Calls<'b, 'c>(&'b mut Finder<'c>);
-
-impl<'a> Visitor<'a> for Calls<'_, '_> {
-    fn visit_expr(&mut self, expr: &'a Expr) {
-        if let Expr::Call(call) = expr
-            && let Some((module, level)) = by_name(call)
-        {
-            self.0.add(How::ByName, module, level, Vec::new(), call.start());
-        }
-        walk_expr(self, expr);
-    }
-}
-
-fn by_name(call: &ExprCall) -> Option<(&str, u32)> {
-    let function = last_name(&call.func)?;
-    let Expr::StringLiteral(name) = call.arguments.args.first()? else { return None };
-    let name = name.value.to_str();
-    let module = name.trim_start_matches('.');
-    let level = u32::try_from(name.len() - module.len()).ok()?;
-    match function {
-        // A relative name is relative to the second argument, which most often is `__package__`.
-        "import_module" => Some((module, level)),
-        "__import__" if level == 0 => Some((module, 0)),
-        _ => None,
-    }
-    .filter(|(module, _)| !module.is_empty() && module.split('.').all(is_identifier))
-}
-
 /// Whether the text can be a name in Python, as far as its characters go.
 pub fn is_identifier(text: &str) -> bool {
     let mut chars = text.chars();
@@ -301,33 +140,9 @@ pub fn is_identifier(text: &str) -> bool {
         && chars.all(|c| c == '_' || c.is_alphanumeric())
 }
 
-/// The name at the end of `a.b.name`.
-fn last_name(expr: &Expr) -> Option<&str> {
-    match expr {
-        Expr::Name(name) => Some(&name.id),
-        Expr::Attribute(attribute) => Some(&attribute.attr),
-        _ => None,
-    }
-}
-
-fn catches_import_error(handler: &ExceptHandler) -> bool {
-    let ExceptHandler::ExceptHandler(handler) = handler;
-    handler.type_.as_deref().is_none_or(is_import_error)
-}
-
-fn is_import_error(expr: &Expr) -> bool {
-    match expr {
-        Expr::Tuple(tuple) => tuple.elts.iter().any(is_import_error),
-        _ => matches!(
-            last_name(expr),
-            Some("ImportError" | "ModuleNotFoundError" | "Exception" | "BaseException")
-        ),
-    }
-}
-
-fn suppresses_import_error(expr: &Expr) -> bool {
-    let Expr::Call(call) = expr else { return false };
-    last_name(&call.func) == Some("suppress") && call.arguments.args.iter().any(is_import_error)
+/// Whether the text can be a module's full name.
+pub fn is_dotted(text: &str) -> bool {
+    text.split('.').all(is_identifier)
 }
 
 #[cfg(test)]
@@ -346,8 +161,8 @@ mod tests {
                 for (flag, word) in [
                     (import.how == How::ByName, "by-name"),
                     (import.in_function, "function"),
-                    (import.optional, "optional"),
-                    (import.type_checking, "typing"),
+                    (import.optional(), "optional"),
+                    (import.type_checking(), "typing"),
                 ] {
                     if flag {
                         text = format!("{text} {word}");
@@ -432,7 +247,7 @@ else:
             [
                 "2:12 fast optional",
                 "4:12 slow optional",
-                "6:12 sure",
+                "6:12 sure optional",
                 "8:12 one optional",
                 "12:12 two",
                 "16:12 three optional",

@@ -15,7 +15,7 @@ use crate::spec::plan::shell;
 
 /// An import of shared code that the experiment has not.
 pub fn unlinked(project: &Project, file: &PythonFile<'_>, import: &Import, findings: &mut Vec<Finding>) {
-    if import.optional || import.type_checking {
+    if import.optional() || import.type_checking() {
         return;
     }
     let place = (import.line, import.column);

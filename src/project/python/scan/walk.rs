@@ -1,0 +1,537 @@
+//! The one walk through a file's statements: imports and their guards, and what is to be looked at once all
+//! names are known.
+
+use std::collections::HashMap;
+
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{
+    ExceptHandler, Expr, ExprCall, Pattern, Stmt, StmtFor, StmtIf, StmtMatch, StmtTry, StmtWith,
+};
+use ruff_text_size::{Ranged, TextSize};
+
+use super::condition::Conditions;
+use super::names::{Names, last_name};
+use crate::project::python::imports::{Guard, How, Import, is_dotted};
+use crate::project::python::places::Places;
+use crate::project::python::target::Target;
+
+/// How much of a file is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Statements alone.
+    Statements,
+    /// Expressions, too, for imports by name.
+    ByName,
+}
+
+/// The walk and what it found.
+pub(crate) struct Walk<'a> {
+    source: &'a str,
+    target: &'a Target,
+    depth: Depth,
+    pub(super) places: Places<'a>,
+    pub(super) names: Names<'a>,
+    functions: u32,
+    guard: Guard,
+    /// What stands around each attempt, by its number.
+    pub(super) attempts: Vec<Guard>,
+    /// Names that tell whether an attempt has succeeded, and whether they say so by being true.
+    told_by: HashMap<&'a str, (u32, bool)>,
+    /// Names of conditions: `WINDOWS = os.name == "nt"`.
+    truths: HashMap<&'a str, bool>,
+    pub(super) is_program: bool,
+    imports: Vec<Import>,
+    sorted: bool,
+}
+
+/// What a test says about an attempt.
+#[derive(Clone, Copy)]
+struct Answer {
+    attempt: u32,
+    /// The test holds where the attempt has succeeded.
+    positive: bool,
+    /// The test says nothing else, so that its opposite is known as well.
+    alone: bool,
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(source: &'a str, target: &'a Target, depth: Depth) -> Self {
+        let mut names = Names::default();
+        names.keeps_values = depth != Depth::Statements;
+        Self {
+            source,
+            target,
+            depth,
+            places: Places::new(source),
+            names,
+            functions: 0,
+            guard: Guard::None,
+            attempts: Vec::new(),
+            told_by: HashMap::new(),
+            truths: HashMap::new(),
+            is_program: false,
+            imports: Vec::new(),
+            sorted: true,
+        }
+    }
+
+    pub(crate) fn into_imports(mut self) -> Vec<Import> {
+        if !self.sorted {
+            self.imports.sort_by_key(|import| (import.line, import.column));
+        }
+        self.imports
+    }
+
+    fn add(&mut self, how: How, module: &str, level: u32, names: Vec<String>, place: TextSize) {
+        let (line, column) = self.places.of(place);
+        self.sorted &= how != How::ByName;
+        self.imports.push(Import {
+            module: module.to_owned(),
+            level,
+            names,
+            how,
+            line,
+            column,
+            in_function: self.functions > 0,
+            guard: self.guard.clone(),
+        });
+    }
+
+    /// Goes through statements. Where one of them leaves the block unless a condition holds, the rest stands
+    /// under that condition.
+    pub(crate) fn body(&mut self, body: &'a [Stmt]) {
+        let mut outer = None;
+        for stmt in body {
+            self.visit_stmt(stmt);
+            if let Stmt::If(StmtIf { test, body, elif_else_clauses, .. }) = stmt
+                && elif_else_clauses.is_empty()
+                && leaves_block(body)
+                && let (_, Some(rest)) = self.guards(test)
+            {
+                let before = std::mem::replace(&mut self.guard, rest);
+                outer.get_or_insert(before);
+            }
+        }
+        if let Some(outer) = outer {
+            self.guard = outer;
+        }
+    }
+
+    fn guarded(&mut self, guard: Guard, body: &'a [Stmt]) {
+        let outer = if self.never_runs() { None } else { Some(std::mem::replace(&mut self.guard, guard)) };
+        self.body(body);
+        if let Some(outer) = outer {
+            self.guard = outer;
+        }
+    }
+
+    fn never_runs(&self) -> bool {
+        matches!(self.guard, Guard::TypeChecking | Guard::Elsewhere { .. })
+    }
+
+    fn begin_attempt(&mut self) -> u32 {
+        self.attempts.push(self.guard.clone());
+        u32::try_from(self.attempts.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    fn holds(&self, test: &Expr, typing: bool) -> Option<bool> {
+        Conditions { names: &self.names, target: self.target, truths: &self.truths, typing }.holds(test)
+    }
+
+    fn text(&self, expr: &Expr) -> String {
+        let text = self.source.get(expr.range().to_std_range()).unwrap_or_default();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// What stands under a test and what under its opposite, where the test says anything.
+    fn guards(&mut self, test: &Expr) -> (Option<Guard>, Option<Guard>) {
+        let at_run = self.holds(test, false);
+        let typed = self.holds(test, true);
+        match at_run {
+            Some(true) if typed == Some(true) => {
+                return (None, Some(Guard::Elsewhere { condition: format!("not {}", self.text(test)) }));
+            }
+            Some(true) => return (None, Some(Guard::TypeChecking)),
+            Some(false) if typed == Some(false) => {
+                return (Some(Guard::Elsewhere { condition: self.text(test) }), None);
+            }
+            Some(false) => return (Some(Guard::TypeChecking), None),
+            None => {}
+        }
+        let Some(Answer { attempt, positive, alone }) = self.answer(test) else { return (None, None) };
+        let (tried, fallback) = (Guard::Tried { attempt }, Guard::Fallback { attempt });
+        let (body, otherwise) = if positive { (tried, fallback) } else { (fallback, tried) };
+        (Some(body), alone.then_some(otherwise))
+    }
+
+    fn answer(&mut self, test: &Expr) -> Option<Answer> {
+        match test {
+            Expr::Name(name) => {
+                let (attempt, positive) = *self.told_by.get(name.id.as_str())?;
+                Some(Answer { attempt, positive, alone: true })
+            }
+            Expr::UnaryOp(operation) if operation.op == ruff_python_ast::UnaryOp::Not => {
+                let answer = self.answer(&operation.operand)?;
+                // `not (a and b)` says nothing of either.
+                answer.alone.then_some(Answer { positive: !answer.positive, ..answer })
+            }
+            Expr::Compare(comparison) => {
+                let ([op], [Expr::NoneLiteral(_)]) = (&*comparison.ops, &*comparison.comparators) else {
+                    return None;
+                };
+                let answer = self.answer(&comparison.left)?;
+                match op {
+                    ruff_python_ast::CmpOp::IsNot | ruff_python_ast::CmpOp::NotEq => Some(answer),
+                    ruff_python_ast::CmpOp::Is | ruff_python_ast::CmpOp::Eq => {
+                        Some(Answer { positive: !answer.positive, ..answer })
+                    }
+                    _ => None,
+                }
+            }
+            Expr::BoolOp(operation) if operation.op == ruff_python_ast::BoolOp::And => {
+                let answer = operation.values.iter().find_map(|value| self.answer(value))?;
+                Some(Answer { alone: false, ..answer })
+            }
+            Expr::Call(call) if asks_for_a_module(call) => {
+                let attempt = self.begin_attempt();
+                Some(Answer { attempt, positive: true, alone: true })
+            }
+            _ => None,
+        }
+    }
+
+    fn branches(&mut self, stmt: &'a StmtIf) {
+        let (body, mut otherwise) = self.guards(&stmt.test);
+        self.is_program |= self.functions == 0 && is_main(&stmt.test);
+        self.optionally_guarded(body, &stmt.body);
+        for clause in &stmt.elif_else_clauses {
+            let own = match (&clause.test, &otherwise) {
+                // What is not reached is not asked.
+                (Some(test), None | Some(Guard::Fallback { .. } | Guard::Tried { .. })) => {
+                    self.visit_expr(test);
+                    let (body, next) = self.guards(test);
+                    let own = body.or(otherwise.clone());
+                    otherwise = next.or(otherwise);
+                    own
+                }
+                (_, reached) => reached.clone(),
+            };
+            self.optionally_guarded(own, &clause.body);
+        }
+    }
+
+    fn optionally_guarded(&mut self, guard: Option<Guard>, body: &'a [Stmt]) {
+        match guard {
+            Some(guard) => self.guarded(guard, body),
+            None => self.body(body),
+        }
+    }
+
+    fn attempt(&mut self, stmt: &'a StmtTry) {
+        let StmtTry { body, handlers, orelse, finalbody, .. } = stmt;
+        let begins_with_import = begins_with_import(body);
+        let catching = handlers.iter().find_map(|handler| {
+            let ExceptHandler::ExceptHandler(handler) = handler;
+            match handler.type_.as_deref().map_or(Catches::All, catches) {
+                Catches::Nothing => None,
+                // Whoever catches everything around a longer piece of work does not mean the import in it.
+                Catches::All if !begins_with_import => None,
+                _ => Some(&handler.body),
+            }
+        });
+        let attempt = catching.map(|handler| (self.begin_attempt(), !leaves(handler)));
+        match attempt {
+            Some((attempt, true)) => self.guarded(Guard::Tried { attempt }, body),
+            _ => self.body(body),
+        }
+        for ExceptHandler::ExceptHandler(handler) in handlers {
+            if let Some(kind) = &handler.type_ {
+                self.visit_expr(kind);
+            }
+            match attempt {
+                Some((attempt, _)) if catching.is_some_and(|it| std::ptr::eq(it, &handler.body)) => {
+                    self.guarded(Guard::Fallback { attempt }, &handler.body);
+                }
+                _ => self.body(&handler.body),
+            }
+        }
+        match (attempt, catching) {
+            (Some((attempt, true)), Some(handler)) => {
+                self.tell_tales(attempt, body, handler, orelse);
+                self.guarded(Guard::Tried { attempt }, orelse);
+            }
+            _ => self.body(orelse),
+        }
+        self.body(finalbody);
+    }
+
+    /// Which names tell how an attempt went.
+    fn tell_tales(&mut self, attempt: u32, body: &'a [Stmt], handler: &'a [Stmt], orelse: &'a [Stmt]) {
+        for (name, truth) in constants(handler) {
+            self.told_by.insert(name, (attempt, !truth));
+        }
+        for (name, truth) in constants(body).chain(constants(orelse)) {
+            self.told_by.entry(name).or_insert((attempt, truth));
+        }
+    }
+
+    fn by_name(&mut self, call: &'a ExprCall) {
+        let Some(function) = last_name(&call.func) else { return };
+        if !matches!(function, "import_module" | "__import__") {
+            return;
+        }
+        let Some(Expr::StringLiteral(name)) = call.arguments.args.first() else { return };
+        let name = name.value.to_str();
+        let module = name.trim_start_matches('.');
+        let level = u32::try_from(name.len() - module.len()).unwrap_or_default();
+        // A relative name is relative to the second argument, which most often is `__package__`.
+        if is_dotted(module) && (level == 0 || function == "import_module") {
+            self.add(How::ByName, module, level, Vec::new(), call.start());
+        }
+    }
+
+    fn assigned(&mut self, target: &'a Expr, value: &'a Expr) {
+        let Expr::Name(name) = target else { return };
+        let name = name.id.as_str();
+        self.names.assign(name, value);
+        if matches!(value, Expr::Compare(_) | Expr::BoolOp(_) | Expr::UnaryOp(_) | Expr::Call(_)) {
+            if let Some(truth) = self.holds(value, false) {
+                self.truths.insert(name, truth);
+            } else if let Some(Answer { attempt, positive, alone: true }) = self.answer(value) {
+                self.told_by.insert(name, (attempt, positive));
+            }
+        }
+    }
+}
+
+impl<'a> Visitor<'a> for Walk<'a> {
+    fn visit_body(&mut self, body: &'a [Stmt]) {
+        self.body(body);
+    }
+
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::Import(import) => {
+                for alias in &import.names {
+                    self.names.import(&alias.name, alias.asname.as_ref().map(|name| name.as_str()));
+                    self.add(How::Import, &alias.name, 0, Vec::new(), alias.range.start());
+                }
+            }
+            Stmt::ImportFrom(import) => {
+                let module = import.module.as_deref().unwrap_or_default();
+                if import.level == 0 {
+                    for alias in &import.names {
+                        let name = alias.asname.as_ref().unwrap_or(&alias.name);
+                        self.names.from(module, &alias.name, name);
+                    }
+                }
+                let names = import.names.iter().map(|alias| alias.name.to_string()).collect();
+                self.add(How::From, module, import.level, names, import.range.start());
+            }
+            Stmt::FunctionDef(_) => {
+                self.functions += 1;
+                visitor::walk_stmt(self, stmt);
+                self.functions -= 1;
+            }
+            Stmt::Try(stmt) => self.attempt(stmt),
+            Stmt::With(StmtWith { items, body, .. }) => {
+                for item in items {
+                    self.visit_expr(&item.context_expr);
+                    if let Some(Expr::Name(name)) = item.optional_vars.as_deref() {
+                        self.names.assign(&name.id, &item.context_expr);
+                    }
+                }
+                if items.iter().any(|item| suppresses_import_error(&item.context_expr)) {
+                    let attempt = self.begin_attempt();
+                    self.guarded(Guard::Tried { attempt }, body);
+                } else {
+                    self.body(body);
+                }
+            }
+            Stmt::If(stmt) => {
+                self.visit_expr(&stmt.test);
+                self.branches(stmt);
+            }
+            Stmt::Match(StmtMatch { subject, cases, .. }) => {
+                self.visit_expr(subject);
+                for case in cases {
+                    let value = match &case.pattern {
+                        Pattern::MatchValue(value) => Some(&*value.value),
+                        _ => None,
+                    };
+                    let differs = value.is_some_and(|value| {
+                        let both = Conditions {
+                            names: &self.names,
+                            target: self.target,
+                            truths: &self.truths,
+                            typing: false,
+                        };
+                        both.equal(subject, value) == Some(false)
+                    });
+                    let guard = value.filter(|_| differs).map(|value| Guard::Elsewhere {
+                        condition: format!("{} == {}", self.text(subject), self.text(value)),
+                    });
+                    self.optionally_guarded(guard, &case.body);
+                }
+            }
+            Stmt::Assign(assign) => {
+                for target in &assign.targets {
+                    self.assigned(target, &assign.value);
+                }
+                visitor::walk_stmt(self, stmt);
+            }
+            Stmt::AnnAssign(assign) => {
+                if let Some(value) = &assign.value {
+                    self.assigned(&assign.target, value);
+                }
+                visitor::walk_stmt(self, stmt);
+            }
+            Stmt::For(StmtFor { target, iter, .. }) => {
+                let elements = match &**iter {
+                    Expr::Tuple(tuple) => tuple.elts.as_slice(),
+                    Expr::List(list) => list.elts.as_slice(),
+                    _ => &[],
+                };
+                if let Expr::Name(name) = &**target {
+                    if elements.is_empty() {
+                        self.names.assign(&name.id, iter);
+                    }
+                    for element in elements {
+                        self.names.assign(&name.id, element);
+                    }
+                }
+                visitor::walk_stmt(self, stmt);
+            }
+            _ => visitor::walk_stmt(self, stmt),
+        }
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if self.depth == Depth::Statements {
+            return;
+        }
+        if let Expr::Call(call) = expr {
+            self.by_name(call);
+        }
+        visitor::walk_expr(self, expr);
+    }
+}
+
+/// What a handler catches of a failed import.
+enum Catches {
+    ImportErrors,
+    All,
+    Nothing,
+}
+
+fn catches(kind: &Expr) -> Catches {
+    match kind {
+        Expr::Tuple(tuple) => {
+            let mut found = Catches::Nothing;
+            for element in &tuple.elts {
+                match catches(element) {
+                    Catches::ImportErrors => return Catches::ImportErrors,
+                    Catches::All => found = Catches::All,
+                    Catches::Nothing => {}
+                }
+            }
+            found
+        }
+        _ => match last_name(kind) {
+            Some("ImportError" | "ModuleNotFoundError") => Catches::ImportErrors,
+            Some("Exception" | "BaseException") => Catches::All,
+            _ => Catches::Nothing,
+        },
+    }
+}
+
+fn suppresses_import_error(expr: &Expr) -> bool {
+    let Expr::Call(call) = expr else { return false };
+    last_name(&call.func) == Some("suppress")
+        && call.arguments.args.iter().any(|kind| !matches!(catches(kind), Catches::Nothing))
+}
+
+/// `find_spec("x")` and the functions `is_x_available()` that transformers, diffusers and accelerate have
+/// for every library that they can do without.
+fn asks_for_a_module(call: &ExprCall) -> bool {
+    match last_name(&call.func) {
+        Some("find_spec" | "find_loader") => true,
+        Some(name) => name.starts_with("is_") && name.ends_with("_available"),
+        None => false,
+    }
+}
+
+fn begins_with_import(body: &[Stmt]) -> bool {
+    matches!(body.first(), Some(Stmt::Import(_) | Stmt::ImportFrom(_)))
+}
+
+/// Names that are given a constant that is true or false.
+fn constants<'a>(body: &'a [Stmt]) -> impl Iterator<Item = (&'a str, bool)> {
+    body.iter().filter_map(|stmt| {
+        let Stmt::Assign(assign) = stmt else { return None };
+        let truth = match &*assign.value {
+            Expr::NoneLiteral(_) => false,
+            Expr::BooleanLiteral(literal) => literal.value,
+            _ => return None,
+        };
+        match assign.targets.as_slice() {
+            [Expr::Name(name)] => Some((name.id.as_str(), truth)),
+            _ => None,
+        }
+    })
+}
+
+/// Whether the program ends, or an exception is raised, on every path through the statements.
+fn leaves(body: &[Stmt]) -> bool {
+    body.iter().any(|stmt| match stmt {
+        // A test that is skipped has not failed.
+        Stmt::Raise(raise) => {
+            let kind = raise.exc.as_deref().map(|exc| match exc {
+                Expr::Call(call) => &*call.func,
+                other => other,
+            });
+            kind.and_then(last_name) != Some("SkipTest")
+        }
+        Stmt::Expr(stmt) => match &*stmt.value {
+            Expr::Call(call) => exits(&call.func),
+            _ => false,
+        },
+        Stmt::If(stmt) => {
+            leaves(&stmt.body)
+                && stmt.elif_else_clauses.last().is_some_and(|clause| clause.test.is_none())
+                && stmt.elif_else_clauses.iter().all(|clause| leaves(&clause.body))
+        }
+        Stmt::With(stmt) => leaves(&stmt.body),
+        Stmt::Try(stmt) => {
+            leaves(&stmt.finalbody)
+                || (leaves(&stmt.body)
+                    && stmt.handlers.iter().all(|ExceptHandler::ExceptHandler(it)| leaves(&it.body)))
+        }
+        _ => false,
+    })
+}
+
+fn exits(function: &Expr) -> bool {
+    match function {
+        Expr::Name(name) => matches!(name.id.as_str(), "exit" | "quit" | "_exit"),
+        Expr::Attribute(attribute) => {
+            matches!(attribute.attr.as_str(), "exit" | "_exit" | "abort")
+                && matches!(&*attribute.value, Expr::Name(name) if matches!(name.id.as_str(), "sys" | "os"))
+        }
+        _ => false,
+    }
+}
+
+/// The same for the block: a `return` or `continue` leaves it as well.
+fn leaves_block(body: &[Stmt]) -> bool {
+    leaves(body) || matches!(body.last(), Some(Stmt::Return(_) | Stmt::Continue(_) | Stmt::Break(_)))
+}
+
+/// `__name__ == "__main__"`
+fn is_main(test: &Expr) -> bool {
+    let Expr::Compare(comparison) = test else { return false };
+    let mut sides = std::iter::once(&*comparison.left).chain(&comparison.comparators);
+    let is_name = |expr: &Expr| matches!(expr, Expr::Name(name) if name.id.as_str() == "__name__");
+    let is_text = |expr: &Expr| matches!(expr, Expr::StringLiteral(it) if it.value.to_str() == "__main__");
+    sides.clone().any(is_name) && sides.any(is_text)
+}
