@@ -72,6 +72,7 @@ fn dispatch(context: &Context<'_>, command: Command) -> Result<u8, Failure> {
         Command::List(args) => ops::list::run(context, args),
         Command::Show(args) => ops::show::run(context, args),
         Command::Dependency(args) => ops::dependency::run(context, args),
+        Command::Env(args) => ops::env::run(context, args),
         Command::BuildExp(args) => ops::build_exp::run(context, args),
         Command::Local(args) => ops::local::run(context, args),
         Command::Jupyter(args) => ops::jupyter::run(context, args),

@@ -7,6 +7,7 @@ pub mod capability;
 pub mod check;
 pub mod closure;
 pub mod container;
+pub mod detection;
 pub mod diagnosis;
 pub mod dockerfile;
 pub mod env_vars;

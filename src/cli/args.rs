@@ -2,6 +2,7 @@
 
 mod care;
 mod dependency;
+mod env;
 mod job;
 mod project;
 mod run;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use care::*;
 pub use dependency::*;
+pub use env::*;
 pub use job::*;
 pub use project::*;
 pub use run::*;
@@ -99,6 +101,8 @@ pub enum Command {
     Show(ShowArgs),
     /// Make shared code available in an experiment
     Dependency(DependencyArgs),
+    /// The environment, from the code: which packages it needs, and why
+    Env(EnvArgs),
     /// Make an experiment's image from its `environment/`
     BuildExp(BuildExpArgs),
     /// Run a script of an experiment in its image

@@ -9,6 +9,7 @@ pub mod config;
 pub mod dependency;
 pub mod doctor;
 pub mod eject;
+pub mod env;
 pub mod format;
 pub mod gc;
 pub mod help;

@@ -4,6 +4,7 @@ pub mod ancestor;
 pub mod bundle;
 pub mod check;
 pub mod code;
+pub mod detect;
 pub mod environment;
 pub mod experiments;
 pub mod ground;

@@ -108,6 +108,79 @@ pub fn script(text: &str) -> Result<Script, NotebookError> {
     Ok(Script { text: script.trim_end().to_owned() + "\n", commented })
 }
 
+/// One cell of code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CodeCell {
+    /// Counted over all cells, from 1.
+    pub number: usize,
+    pub text: String,
+}
+
+/// A notebook of any format, as far as its code goes. What is missing or of another kind is as if it were not there, so
+/// that one odd cell does not hide the rest.
+#[derive(Deserialize)]
+struct Any {
+    #[serde(default)]
+    cells: Option<Vec<AnyCell>>,
+    /// Format 3.
+    #[serde(default)]
+    worksheets: Vec<Worksheet>,
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+struct Worksheet {
+    #[serde(default)]
+    cells: Vec<AnyCell>,
+}
+
+#[derive(Deserialize)]
+struct AnyCell {
+    #[serde(default)]
+    cell_type: String,
+    #[serde(default)]
+    source: Option<Source>,
+    /// Format 3.
+    #[serde(default)]
+    input: Option<Source>,
+    #[serde(default)]
+    language: Option<String>,
+}
+
+/// The code of a notebook of format 3 or 4, cell by cell, as it stands there.
+pub fn cells(text: &str) -> Result<Vec<CodeCell>, NotebookError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let notebook: Any =
+        serde_json::from_str(text).map_err(|error| NotebookError::NotOne(error.to_string()))?;
+    let is_python = |name: &str| name.to_lowercase().contains("python");
+    let Metadata { kernelspec, language_info } = notebook.metadata;
+    let language =
+        kernelspec.and_then(|kernel| kernel.language).or(language_info.and_then(|language| language.name));
+    if let Some(language) = language.filter(|name| !is_python(name)) {
+        return Err(NotebookError::Language(language));
+    }
+    let Some(cells) = notebook.cells.or_else(|| {
+        let sheets = notebook.worksheets;
+        (!sheets.is_empty()).then(|| sheets.into_iter().flat_map(|sheet| sheet.cells).collect())
+    }) else {
+        return Err(NotebookError::NotOne("it has no cells".to_owned()));
+    };
+    let code = (1..).zip(cells).filter(|(_, cell)| {
+        cell.cell_type == "code"
+            && cell.language.as_deref().is_none_or(|name| is_python(name) || name.is_empty())
+    });
+    Ok(code
+        .filter_map(|(number, cell)| {
+            let text = match cell.source.or(cell.input)? {
+                Source::Text(text) => text,
+                Source::Lines(lines) => lines.concat(),
+            };
+            Some(CodeCell { number, text })
+        })
+        .collect())
+}
+
 fn comment(line: &str) -> String {
     format!("# {line}").trim_end().to_owned()
 }
@@ -266,5 +339,27 @@ mod tests {
             assert_eq!(script(&text), Err(NotebookError::Language("R".to_owned())));
         }
         assert!(script(r#"{"cells":[],"metadata":{"language_info":{"name":"ipython"}}}"#).is_ok());
+    }
+
+    #[test]
+    fn the_code_of_old_and_new_formats_cell_by_cell() {
+        let numbers = |text: &str| -> Vec<(usize, String)> {
+            cells(text).unwrap().into_iter().map(|cell| (cell.number, cell.text)).collect()
+        };
+        let new = r##"{"nbformat": 4, "metadata": {}, "cells": [
+            {"cell_type": "markdown", "source": "# x"},
+            {"cell_type": "code", "source": ["import a\n", "import b\n"], "outputs": [{"data": {"image/png": "x"}}]},
+            {"cell_type": "code", "source": "%%bash\nls"}, {"cell_type": "code"}]}"##;
+        assert_eq!(numbers(new), [(2, "import a\nimport b\n".to_owned()), (3, "%%bash\nls".to_owned())]);
+        let old = r#"{"nbformat": 3, "worksheets": [{"cells": [
+            {"cell_type": "code", "input": ["import c\n"], "language": "python"},
+            {"cell_type": "code", "input": "x <- 1", "language": "R"}]}]}"#;
+        assert_eq!(numbers(old), [(1, "import c\n".to_owned())]);
+        assert_eq!(numbers("\u{feff}{\"cells\": []}"), []);
+        let r = r#"{"cells": [], "metadata": {"kernelspec": {"language": "R"}}}"#;
+        assert!(matches!(cells(r), Err(NotebookError::Language(_))));
+        for wrong in ["", "[]", "{}", "{\"cells\": [ {", "null", "{\"cells\": 3}"] {
+            assert!(matches!(cells(wrong), Err(NotebookError::NotOne(_))), "{wrong}");
+        }
     }
 }

@@ -24,6 +24,7 @@ mod engine_podman;
 mod engine_run;
 mod engine_support;
 mod engine_twin;
+mod env_detect;
 mod example;
 mod faults_engine;
 mod faults_files;

@@ -40,6 +40,13 @@ impl Ignores {
         ignores
     }
 
+    /// With the rules of one more folder, which lies in the one that these hold in.
+    pub fn entering(&self, dir: &Path) -> Self {
+        let mut ignores = self.clone();
+        ignores.enter(dir);
+        ignores
+    }
+
     fn enter(&mut self, dir: &Path) {
         let file = dir.join(".gitignore");
         if !file.is_file() {

@@ -312,6 +312,110 @@ const NAMES: [&str; 307] = [
     "zoneinfo",
 ];
 
+/// What came and what went, with the minor version of Python 3 from which on that holds ("What's New in Python", 3.9 to
+/// 3.14; PEP 594, PEP 632).
+const CAME: [(&str, u8); 6] = [
+    ("_zoneinfo", 9),
+    ("annotationlib", 14),
+    ("compression", 14),
+    ("graphlib", 9),
+    ("tomllib", 11),
+    ("zoneinfo", 9),
+];
+const WENT: [(&str, u8); 31] = [
+    ("_dummy_thread", 9),
+    ("aifc", 13),
+    ("asynchat", 12),
+    ("asyncore", 12),
+    ("audioop", 13),
+    ("binhex", 11),
+    ("cgi", 13),
+    ("cgitb", 13),
+    ("chunk", 13),
+    ("crypt", 13),
+    ("distutils", 12),
+    ("dummy_threading", 9),
+    ("formatter", 10),
+    ("imghdr", 13),
+    ("imp", 12),
+    ("lib2to3", 13),
+    ("mailcap", 13),
+    ("msilib", 13),
+    ("nis", 13),
+    ("nntplib", 13),
+    ("ossaudiodev", 13),
+    ("parser", 10),
+    ("pipes", 13),
+    ("smtpd", 12),
+    ("sndhdr", 13),
+    ("spwd", 13),
+    ("sunau", 13),
+    ("symbol", 10),
+    ("telnetlib", 13),
+    ("uu", 13),
+    ("xdrlib", 13),
+];
+/// Python 2 alone had them.
+const PYTHON_2: [&str; 33] = [
+    "BaseHTTPServer",
+    "CGIHTTPServer",
+    "ConfigParser",
+    "Cookie",
+    "HTMLParser",
+    "Queue",
+    "SimpleHTTPServer",
+    "SocketServer",
+    "StringIO",
+    "Tkinter",
+    "UserDict",
+    "UserList",
+    "UserString",
+    "__builtin__",
+    "_winreg",
+    "anydbm",
+    "cPickle",
+    "cStringIO",
+    "commands",
+    "cookielib",
+    "copy_reg",
+    "dummy_thread",
+    "htmlentitydefs",
+    "httplib",
+    "md5",
+    "robotparser",
+    "sets",
+    "sha",
+    "thread",
+    "urllib2",
+    "urlparse",
+    "xmlrpclib",
+    "exceptions",
+];
+
+/// Whether Python 3 of this minor version has the module.
+pub fn contains_in(name: &str, minor: u8) -> bool {
+    if let Some((_, went)) = WENT.iter().find(|(module, _)| *module == name) {
+        return minor < *went;
+    }
+    if let Some((_, came)) = CAME.iter().find(|(module, _)| *module == name) {
+        return minor >= *came;
+    }
+    // CPython's own tests are installed, though not listed.
+    contains(name) || name == "test"
+}
+
+/// Why a module that some Python has is in none that is meant.
+pub fn gone(name: &str) -> Option<String> {
+    if PYTHON_2.contains(&name) {
+        return Some("only Python 2 has it".to_owned());
+    }
+    if let Some((_, went)) = WENT.iter().find(|(module, _)| *module == name) {
+        return Some(format!("Python has it no more since 3.{went}"));
+    }
+    let (_, came) = CAME.iter().find(|(module, _)| *module == name)?;
+    Some(format!("Python has it since 3.{came}"))
+}
+
 /// Whether a top-level module needs no package to be installed.
 pub fn contains(name: &str) -> bool {
     NAMES.binary_search(&name).is_ok() || name == "__main__"
@@ -320,6 +424,16 @@ pub fn contains(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_differ() {
+        assert!(contains_in("imp", 11) && !contains_in("imp", 12));
+        assert!(contains_in("tomllib", 11) && !contains_in("tomllib", 10));
+        assert!(contains_in("os", 8) && contains_in("test", 11) && !contains_in("torch", 11));
+        assert!(
+            gone("cPickle").is_some() && gone("imp").unwrap().contains("3.12") && gone("torch").is_none()
+        );
+    }
 
     #[test]
     fn the_list_is_sorted() {

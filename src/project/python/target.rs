@@ -1,7 +1,7 @@
 //! The machine that code is going to run on, as far as code asks about it.
 
 /// A Python and a platform, in Python's own words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Target {
     pub python: (u8, u8),
     /// `sys.platform`: `linux`, `darwin`, `win32`.

@@ -63,8 +63,7 @@ fn is_kind(text: &str) -> bool {
 }
 
 fn content(lines: &[&str], line: u32) -> Result<ScriptBlock, SyntaxError> {
-    let text: String =
-        lines.iter().map(|line| line.get(2..).unwrap_or_default().to_owned() + "\n").collect();
+    let text: String = lines.iter().map(|line| line.get(2..).unwrap_or_default().to_owned() + "\n").collect();
     let Content { requires_python, dependencies } = toml::from_str(&text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
         let within = u32::try_from(before.matches('\n').count() + 1).unwrap_or(u32::MAX);

@@ -223,8 +223,7 @@ if sys.version_info <= (3, 10, 5): import s
             "27 s elsewhere: sys.version_info <= (3, 10, 5)",
         ]
     );
-    let windows =
-        Target { python: (3, 8), sys_platform: "win32".to_owned(), machine: "AMD64".to_owned() };
+    let windows = Target { python: (3, 8), sys_platform: "win32".to_owned(), machine: "AMD64".to_owned() };
     let there = scan(source, &windows, Kind::Script).unwrap().imports;
     let needed: Vec<&str> =
         there[4..].iter().filter(|it| it.guard == Guard::None).map(|it| it.module.as_str()).collect();
@@ -250,10 +249,7 @@ if TYPE_CHECKING and x:
     except ImportError:
         pass
 ";
-    assert_eq!(
-        guarded(source)[2..],
-        ["4 a typing", "6 b", "8 c", "10 d typing", "13 e typing"]
-    );
+    assert_eq!(guarded(source)[2..], ["4 a typing", "6 b", "8 c", "10 d typing", "13 e typing"]);
 }
 
 #[test]

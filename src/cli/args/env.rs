@@ -1,0 +1,63 @@
+//! Arguments of `scaf env`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+#[derive(Args, Debug)]
+#[command(
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_long_help = "Examples:
+  What an experiment's code needs, and where it says so
+      scaf env detect digit_recognition
+  What any folder needs, also outside of a project
+      scaf env detect ~/code/some_repository"
+)]
+pub struct EnvArgs {
+    #[command(subcommand)]
+    pub command: EnvCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EnvCommand {
+    /// Say which packages code needs, with every place that says so; nothing is executed
+    Detect(EnvDetectArgs),
+}
+
+/// Which Python's packages are looked at, and for which machine.
+#[derive(Args, Clone, Debug, Default)]
+pub struct PythonArg {
+    /// The interpreter, or its environment's folder, whose packages are looked at; that of VIRTUAL_ENV,
+    /// CONDA_PREFIX, `.venv`, or the first on the PATH when not given
+    #[arg(long, value_name = "PYTHON")]
+    pub python: Option<PathBuf>,
+    /// Look at no installed packages at all
+    #[arg(long, conflicts_with = "python")]
+    pub no_python: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "Folders are looked at whole, files with what they import. Imports are looked for
+in the order in which Python does; a name that nothing here provides is looked up in a table, and
+taken as it is when that has it not (`guess`). No package index is asked.
+
+Examples:
+  An experiment
+      scaf env detect digit_recognition
+  A script with everything that it imports, against another environment
+      scaf env detect train.py --python ~/envs/torch
+  For a program
+      scaf env detect --json | jq '.third_party | keys'"
+)]
+pub struct EnvDetectArgs {
+    /// An experiment, or files and folders anywhere; the experiment around the working directory, or the
+    /// only one, when not given
+    #[arg(value_name = "EXP|PATH")]
+    pub what: Vec<String>,
+    #[arg(long, hide = true, value_name = "EXP", conflicts_with = "what")]
+    pub exp: Option<String>,
+    #[command(flatten)]
+    pub python: PythonArg,
+}

@@ -1,0 +1,14 @@
+//! `scaf env`: from code to its environment.
+
+mod detect;
+mod subject;
+
+use crate::cli::args::{EnvArgs, EnvCommand};
+use crate::cli::context::Context;
+use crate::cli::failure::Failure;
+
+pub fn run(context: &Context<'_>, args: EnvArgs) -> Result<u8, Failure> {
+    match args.command {
+        EnvCommand::Detect(args) => detect::run(context, &args),
+    }
+}

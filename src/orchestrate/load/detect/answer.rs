@@ -1,0 +1,333 @@
+//! From single places to one answer.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::Run;
+use super::ledger::{Asked, Call, Words};
+use super::naming::{self, Declared, Named};
+use super::resolve::Outcome;
+use super::sources::Source;
+use crate::orchestrate::load::installed::{Distribution, Index, Installed};
+use crate::project::python::requirements::normalised;
+use crate::project::python::standard_library;
+use crate::spec::detection::{Detection, FORMAT, Interpreter, Kind, Known, Needed, Place, Role, Unresolved};
+
+/// The answer to everything that the files ask.
+pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
+    let request = run.request;
+    let root = request.root;
+    let mut answer = Answer {
+        words: &run.words,
+        files: &run.sources,
+        installed: request.installed,
+        declared,
+        all: BTreeMap::new(),
+        unresolved: BTreeMap::new(),
+    };
+    let mut stdlib = BTreeSet::new();
+    let mut local: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+    let met = met(run);
+    for asked in &run.asked {
+        let module = run.words.text(asked.module);
+        let top = module.split('.').next().unwrap_or_default();
+        let is_met = met.contains(&attempt(asked));
+        match run.resolver.outcome(asked.outcome) {
+            Outcome::Stdlib => {
+                stdlib.insert(top);
+            }
+            Outcome::Local { .. } => {
+                local.entry(top).or_default().insert(asked.outcome);
+            }
+            Outcome::Namespace => {}
+            Outcome::Installed(indexes) => answer.installed(asked, module, is_met, indexes),
+            Outcome::Editable { distribution, .. } => {
+                answer.installed(asked, module, is_met, &[*distribution]);
+            }
+            Outcome::Missing { folder } => {
+                let names: Vec<String> = run.words.text(asked.names).lines().map(str::to_owned).collect();
+                if answer.missing(asked, module, &names, is_met, *folder) {
+                    local.entry(top).or_default();
+                }
+            }
+            Outcome::Each(each) => {
+                for (module, outcome) in each {
+                    match outcome {
+                        Outcome::Installed(indexes) => answer.installed(asked, module, is_met, indexes),
+                        Outcome::Editable { distribution, .. } => {
+                            answer.installed(asked, module, is_met, &[*distribution]);
+                        }
+                        Outcome::Missing { folder } => {
+                            answer.missing(asked, module, &[], is_met, *folder);
+                        }
+                        Outcome::Local { .. } => {
+                            local.entry(top).or_default();
+                        }
+                        Outcome::Stdlib | Outcome::Namespace | Outcome::Each(_) => {}
+                    }
+                }
+            }
+        }
+    }
+    let Answer { all, unresolved, .. } = answer;
+    let local = local
+        .into_iter()
+        .map(|(top, outcomes)| {
+            let files = outcomes.into_iter().flat_map(|outcome| match run.resolver.outcome(outcome) {
+                Outcome::Local { files } => files.as_slice(),
+                _ => &[],
+            });
+            (top.to_owned(), files.map(|file| super::shown(file, root)).collect())
+        })
+        .collect();
+    let mut detection = Detection {
+        format: FORMAT,
+        root: root.to_string_lossy().into_owned(),
+        interpreter: request.interpreter.map(|python| Interpreter {
+            executable: python.executable.to_string_lossy().into_owned(),
+            version: python
+                .full_version
+                .clone()
+                .unwrap_or_else(|| format!("{}.{}", python.version.0, python.version.1)),
+            chosen_by: python.chosen_by.to_string(),
+            distributions: request.installed.map_or(0, |installed| installed.distributions().len()),
+        }),
+        target: request.target.clone(),
+        third_party: BTreeMap::new(),
+        notebook_only: Vec::new(),
+        optional: BTreeMap::new(),
+        implied: BTreeMap::new(),
+        suggested: BTreeMap::new(),
+        dev: BTreeMap::new(),
+        local,
+        stdlib: stdlib.into_iter().map(str::to_owned).collect(),
+        unresolved: unresolved.into_values().collect(),
+        problems: run.problems.clone(),
+        files: run.sources.len(),
+    };
+    detection.problems.sort();
+    sort(&mut detection, all);
+    imply(&mut detection, run, declared);
+    detection.notebook_only = detection
+        .third_party
+        .iter()
+        .filter(|(_, needed)| {
+            let mut hard = needed.places.iter().filter(|place| place.kind.is_hard());
+            hard.all(|place| place.role != Role::Code)
+        })
+        .map(|(name, _)| name.clone())
+        .collect();
+    detection
+}
+
+type Attempt = (u32, u32, u32);
+
+fn attempt(asked: &Asked) -> Attempt {
+    (asked.file, asked.cell, asked.attempt)
+}
+
+/// Attempts of which what was tried is there.
+fn met(run: &Run<'_>) -> HashSet<Attempt> {
+    let tried = run.asked.iter().filter(|asked| asked.attempt > 0 && asked.kind == Kind::Optional);
+    tried
+        .filter(|asked| !matches!(run.resolver.outcome(asked.outcome), Outcome::Missing { .. }))
+        .map(attempt)
+        .collect()
+}
+
+struct Answer<'a> {
+    words: &'a Words,
+    files: &'a [Source],
+    installed: Option<&'a Installed>,
+    declared: &'a Declared,
+    /// With whether everything that asks for it is hearsay.
+    all: BTreeMap<String, (Needed, bool)>,
+    unresolved: BTreeMap<String, Unresolved>,
+}
+
+impl Answer<'_> {
+    fn place(&self, asked: &Asked, is_met: bool) -> Place {
+        let kind = if is_met && asked.kind == Kind::Fallback { Kind::Optional } else { asked.kind };
+        place(self.words, self.files, (asked.file, asked.line, asked.cell), kind, asked.what, asked.why)
+    }
+
+    fn installed(&mut self, asked: &Asked, module: &str, is_met: bool, indexes: &[Index]) {
+        let Some(installed) = self.installed else { return };
+        let owners: Vec<_> = indexes.iter().map(|index| &installed[*index]).collect();
+        // Of two that hold the same file, the one that somebody has asked for.
+        let chosen = owners.iter().find(|owner| self.declared.has(owner.name())).or(owners.first());
+        let Some(chosen) = chosen else { return };
+        let others = owners.iter().filter(|owner| owner.normalised != chosen.normalised);
+        let others = others.map(|owner| owner.name().to_owned()).collect();
+        self.add((chosen.name(), Known::Installed, others), asked, module, is_met);
+    }
+
+    /// Takes in what is not installed; true where it is the code's own after all.
+    fn missing(
+        &mut self,
+        asked: &Asked,
+        module: &str,
+        names: &[String],
+        is_met: bool,
+        has_folder: bool,
+    ) -> bool {
+        let top = module.split('.').next().unwrap_or_default();
+        let place = self.place(asked, is_met);
+        let is_hard = place.kind.is_hard();
+        let named = naming::name(module, names, self.declared);
+        let Named::Distribution { name, known, candidates } = named else {
+            if named == Named::Dangling && is_hard && !asked.is_hearsay {
+                let reason = "no module of this name lies where Python would look for it, and no distribution is known by it";
+                self.unresolved(module, place, reason);
+            }
+            return false;
+        };
+        if known == Known::Guess {
+            if has_folder || self.declared.is_own(top) {
+                return true;
+            }
+            if asked.is_hearsay {
+                return false;
+            }
+            if let Some(reason) = standard_library::gone(top) {
+                if is_hard {
+                    self.unresolved(top, place, &reason);
+                }
+                return false;
+            }
+        }
+        self.add((&name, known, candidates), asked, module, is_met);
+        false
+    }
+
+    fn unresolved(&mut self, import: &str, place: Place, reason: &str) {
+        let entry = self.unresolved.entry(import.to_owned()).or_insert_with(|| Unresolved {
+            import: import.to_owned(),
+            places: Vec::new(),
+            reason: reason.to_owned(),
+            candidates: Vec::new(),
+        });
+        entry.places.push(place);
+    }
+
+    fn add(
+        &mut self,
+        (name, known, candidates): (&str, Known, Vec<String>),
+        asked: &Asked,
+        module: &str,
+        is_met: bool,
+    ) {
+        let place = self.place(asked, is_met);
+        let (needed, heard) = self
+            .all
+            .entry(normalised(name))
+            .or_insert_with(|| (needed(name, known, candidates, self.installed), true));
+        needed.known = needed.known.min(known);
+        needed.kind = needed.kind.min(place.kind);
+        *heard &= asked.is_hearsay;
+        if !needed.imports.contains(module) {
+            needed.imports.insert(module.to_owned());
+        }
+        needed.places.push(place);
+    }
+}
+
+fn place(
+    words: &Words,
+    files: &[Source],
+    (file, line, cell): (u32, u32, u32),
+    kind: Kind,
+    what: super::ledger::Word,
+    why: super::ledger::Word,
+) -> Place {
+    let source = files.get(file as usize);
+    let why = words.text(why);
+    Place {
+        file: source.map_or_else(String::new, |source| source.shown.clone()),
+        line,
+        cell: (cell > 0).then_some(cell),
+        kind,
+        role: source.map_or(Role::Code, |source| source.role),
+        what: words.text(what).to_owned(),
+        why: (!why.is_empty()).then(|| why.to_owned()),
+    }
+}
+
+/// One distribution, without places yet.
+fn needed(name: &str, known: Known, candidates: Vec<String>, installed: Option<&Installed>) -> Needed {
+    let there = installed.and_then(|installed| installed.get(&normalised(name)));
+    Needed {
+        name: there.map_or_else(|| name.to_owned(), |there| there.name().to_owned()),
+        imports: BTreeSet::new(),
+        places: Vec::new(),
+        kind: Kind::Declared,
+        version: there.map(|there| there.version().to_owned()),
+        origin: there.map(|there| there.provenance().clone()),
+        known: if there.is_some() { Known::Installed } else { known },
+        candidates,
+        native: there.is_some_and(Distribution::is_native),
+    }
+}
+
+/// Lays what was asked for where it belongs.
+fn sort(detection: &mut Detection, all: BTreeMap<String, (Needed, bool)>) {
+    for (name, (mut needed, heard)) in all {
+        needed.places.sort();
+        needed.places.dedup();
+        let used = |role: Role| matches!(role, Role::Code | Role::Notebook);
+        let hard = needed.places.iter().any(|place| place.kind.is_hard() && used(place.role));
+        let soft = needed.places.iter().any(|place| used(place.role));
+        let map = match (hard, soft) {
+            (true, _) if heard => &mut detection.implied,
+            (true, _) => &mut detection.third_party,
+            (false, true) => &mut detection.optional,
+            (false, false) => &mut detection.dev,
+        };
+        map.insert(name, needed);
+    }
+}
+
+fn imply(detection: &mut Detection, run: &Run<'_>, declared: &Declared) {
+    let installed = run.request.installed;
+    for call in &run.calls {
+        let Call { file, line, cell, kind, certain, any_of, what, why } = *call;
+        let any_of: Vec<&str> = run.words.text(any_of).lines().collect();
+        let place = place(&run.words, &run.sources, (file, line, cell), kind, what, why);
+        let is_needed = |name: &&&str| detection.third_party.contains_key(&normalised(name));
+        let is_there =
+            |name: &&&str| installed.is_some_and(|installed| installed.get(&normalised(name)).is_some());
+        let chosen = any_of
+            .iter()
+            .find(is_needed)
+            .or_else(|| any_of.iter().find(is_there))
+            .or_else(|| any_of.iter().find(|name| declared.has(name)))
+            .or(any_of.first());
+        let Some(chosen) = chosen else { continue };
+        let name = normalised(chosen);
+        if let Some(needed) = detection.third_party.get_mut(&name) {
+            needed.places.push(place);
+            continue;
+        }
+        let map = match place.role {
+            Role::Test | Role::Publishing => &mut detection.dev,
+            Role::Code | Role::Notebook if certain => &mut detection.implied,
+            Role::Code | Role::Notebook => &mut detection.suggested,
+        };
+        let others = any_of.iter().filter(|other| *other != chosen).map(|other| (*other).to_owned());
+        let needed =
+            map.entry(name).or_insert_with(|| needed(chosen, Known::Rule, others.collect(), installed));
+        needed.kind = needed.kind.min(place.kind);
+        needed.places.push(place);
+    }
+    let implied: Vec<String> = detection.implied.keys().cloned().collect();
+    for name in &implied {
+        detection.suggested.remove(name);
+        // The code goes on without it at one place, and fails without it at another.
+        if let Some(optional) = detection.optional.remove(name)
+            && let Some(needed) = detection.implied.get_mut(name)
+        {
+            needed.imports.extend(optional.imports);
+            needed.places.extend(optional.places);
+        }
+    }
+    detection.suggested.retain(|name, _| !detection.optional.contains_key(name));
+}

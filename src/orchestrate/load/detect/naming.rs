@@ -1,0 +1,244 @@
+//! Which distribution is meant by an import that nothing installed provides.
+
+use std::collections::BTreeMap;
+
+use crate::project::python::import_names;
+use crate::project::python::requirements::normalised;
+use crate::spec::detection::Known;
+
+/// Distributions that are named beside the code: requirements, locks, `# /// script`, `pip install`.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// Normalised → as written, and the files that say so.
+    names: BTreeMap<String, (String, Vec<String>)>,
+    /// What the project itself is called as a distribution, normalised.
+    own: Option<String>,
+}
+
+impl Declared {
+    pub fn add(&mut self, name: &str, by: &str) {
+        if name.is_empty() {
+            return;
+        }
+        let entry = self.names.entry(normalised(name)).or_insert_with(|| (name.to_owned(), Vec::new()));
+        if !entry.1.iter().any(|known| known == by) {
+            entry.1.push(by.to_owned());
+        }
+    }
+
+    pub fn set_own(&mut self, name: &str) {
+        self.own = Some(normalised(name));
+    }
+
+    /// Whether a module is the project's, which may make it only when it is installed.
+    pub fn is_own(&self, top: &str) -> bool {
+        self.own.as_deref() == Some(normalised(top).as_str())
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.names.contains_key(&normalised(name))
+    }
+
+    pub fn written(&self, name: &str) -> Option<&str> {
+        self.names.get(&normalised(name)).map(|(written, _)| written.as_str())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.names.iter().map(|(normalised, (written, _))| (normalised.as_str(), written.as_str()))
+    }
+}
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    Distribution {
+        name: String,
+        known: Known,
+        candidates: Vec<String>,
+    },
+    /// A name that a project gives to its own modules, and that nobody means as a distribution.
+    Dangling,
+    /// Only a part of it can be a distribution's: `import google`.
+    Namespace,
+}
+
+/// Names the distribution of a module, dotted, with what is taken out of it.
+pub fn name(dotted: &str, names: &[String], declared: &Declared) -> Named {
+    let top = dotted.split('.').next().unwrap_or(dotted);
+    let mut longer = None;
+    // `from google import genai` is decided by the name, as `import google.genai` is by the module.
+    for name in names {
+        let full = format!("{dotted}.{name}");
+        if let Some(found) = import_names::candidates(&full)
+            && Some(&found) != import_names::candidates(dotted).as_ref()
+        {
+            longer = Some(found);
+            break;
+        }
+    }
+    let ranked = longer.or_else(|| import_names::candidates(dotted));
+    if let Some(ranked) = ranked {
+        let all: Vec<String> = ranked.iter().map(|name| (*name).to_owned()).collect();
+        let Some(first) = all.first().cloned() else { return Named::Namespace };
+        if let Some(chosen) = all.iter().find(|name| declared.has(name)) {
+            let others = all.iter().filter(|name| *name != chosen).cloned().collect();
+            return Named::Distribution { name: chosen.clone(), known: Known::Declared, candidates: others };
+        }
+        return Named::Distribution {
+            name: first,
+            known: Known::Table,
+            candidates: all.into_iter().skip(1).collect(),
+        };
+    }
+    let plain = normalised(top);
+    let spellings = [
+        plain.clone(),
+        format!("python-{plain}"),
+        format!("{plain}-python"),
+        format!("py{plain}"),
+        format!("{plain}-py"),
+        plain.strip_prefix("py").unwrap_or(&plain).trim_start_matches('-').to_owned(),
+    ];
+    if let Some(found) = spellings.iter().find_map(|spelling| declared.written(spelling)) {
+        return Named::Distribution {
+            name: found.to_owned(),
+            known: Known::Declared,
+            candidates: Vec::new(),
+        };
+    }
+    if is_own(top) {
+        return Named::Dangling;
+    }
+    Named::Distribution { name: top.replace('_', "-"), known: Known::Guess, candidates: Vec::new() }
+}
+
+/// Names that people give to the modules of a project. What of them PyPI has is seldom meant.
+fn is_own(top: &str) -> bool {
+    const OWN: [&str; 108] = [
+        "app",
+        "api_utils",
+        "args",
+        "arguments",
+        "base",
+        "base_model",
+        "baseline",
+        "baselines",
+        "bench",
+        "benchmark",
+        "benchmarks",
+        "cfg",
+        "cli",
+        "client",
+        "common",
+        "conf",
+        "config",
+        "configs",
+        "configuration",
+        "const",
+        "constant",
+        "constants",
+        "core",
+        "custom",
+        "data",
+        "data_loader",
+        "data_loaders",
+        "data_utils",
+        "dataloader",
+        "dataloaders",
+        "dataset",
+        "datasets_utils",
+        "db",
+        "demo",
+        "demos",
+        "detect",
+        "engine",
+        "eval",
+        "evaluation",
+        "evaluator",
+        "example",
+        "examples",
+        "experiment",
+        "experiments",
+        "export",
+        "feature",
+        "features",
+        "functions",
+        "generate",
+        "globals",
+        "helper",
+        "helpers",
+        "hparams",
+        "inference",
+        "layer",
+        "layers",
+        "lib",
+        "libs",
+        "load_data",
+        "loader",
+        "loaders",
+        "logger",
+        "loss",
+        "losses",
+        "main",
+        "metric",
+        "model",
+        "model_utils",
+        "modeling",
+        "models",
+        "module",
+        "modules",
+        "my_utils",
+        "net",
+        "nets",
+        "network",
+        "networks",
+        "notebooks",
+        "op",
+        "ops",
+        "options",
+        "opts",
+        "params",
+        "parameters",
+        "pipeline",
+        "pipelines",
+        "predict",
+        "prepare_data",
+        "preprocess",
+        "preprocessing",
+        "processing",
+        "project",
+        "run",
+        "runner",
+        "sampler",
+        "samplers",
+        "scripts",
+        "server",
+        "settings",
+        "solver",
+        "src",
+        "task",
+        "tasks",
+        "test",
+        "tests",
+        "tools",
+        "train",
+        "trainer",
+    ];
+    const OWN_TOO: [&str; 14] = [
+        "training",
+        "transforms",
+        "transformations",
+        "types_",
+        "util",
+        "utilities",
+        "utility",
+        "utils",
+        "utils_data",
+        "vis",
+        "visualization",
+        "visualize",
+        "visualizer",
+        "version",
+    ];
+    top.starts_with('_') || OWN.contains(&top) || OWN_TOO.contains(&top) || top.ends_with("_utils")
+}

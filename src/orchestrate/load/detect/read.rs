@@ -1,0 +1,115 @@
+//! One file, read and scanned.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+
+use super::sources::{Form, Source};
+use crate::project::notebook;
+use crate::project::python::class_paths::{self, ClassPath};
+use crate::project::python::imports::SyntaxError;
+use crate::project::python::scan::{self, Scan};
+use crate::project::python::source;
+use crate::project::python::target::Target;
+use crate::spec::detection::Problem;
+
+/// A larger Python file is data that somebody has written as code.
+const PYTHON_MAX: u64 = 8 << 20;
+/// Notebooks carry pictures.
+const NOTEBOOK_MAX: u64 = 256 << 20;
+/// A larger YAML file is data.
+const YAML_MAX: u64 = 1 << 20;
+
+/// What was found in a file.
+#[derive(Clone, Debug, Default)]
+pub struct Contents {
+    /// A Python file is one part, a notebook one for each cell of code.
+    pub parts: Vec<Part>,
+    pub class_paths: Vec<ClassPath>,
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Part {
+    pub cell: Option<u32>,
+    pub scan: Scan,
+}
+
+pub fn read(file: &Source, target: &Target) -> Contents {
+    let mut contents = Contents::default();
+    let limit = match file.form {
+        Form::Python => PYTHON_MAX,
+        Form::Notebook => NOTEBOOK_MAX,
+        Form::Yaml => YAML_MAX,
+    };
+    let problem = |line: Option<u32>, message: String| Problem { file: file.shown.clone(), line, message };
+    let bytes = match bytes(&file.path, limit) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) if file.form == Form::Yaml => return contents,
+        Ok(None) => {
+            let message = format!("is larger than {} MiB, and was not read", limit >> 20);
+            contents.problems.push(problem(None, message));
+            return contents;
+        }
+        Err(error) => {
+            contents.problems.push(problem(None, format!("cannot be read: {error}")));
+            return contents;
+        }
+    };
+    let syntax = |error: &SyntaxError| problem(Some(error.line), error.message.clone());
+    match file.form {
+        Form::Python => {
+            match source::text(bytes).and_then(|text| scan::scan(&text, target, scan::Kind::Script)) {
+                Ok(scan) => {
+                    contents.problems.extend(scan.problems.iter().map(syntax));
+                    contents.parts.push(Part { cell: None, scan });
+                }
+                Err(error) => contents.problems.push(syntax(&error)),
+            }
+        }
+        Form::Notebook => {
+            let cells = match std::str::from_utf8(&bytes) {
+                Ok(text) => notebook::cells(text).map_err(|error| error.to_string()),
+                Err(_) => Err("it is not UTF-8 text".to_owned()),
+            };
+            let cells = match cells {
+                Ok(cells) => cells,
+                Err(message) => {
+                    contents.problems.push(problem(None, message));
+                    return contents;
+                }
+            };
+            for cell in cells {
+                let number = u32::try_from(cell.number).ok();
+                let in_cell = |error: &SyntaxError| {
+                    problem(None, format!("cell {}, line {}: {}", cell.number, error.line, error.message))
+                };
+                match scan::scan(&cell.text, target, scan::Kind::Cell) {
+                    Ok(scan) => {
+                        contents.problems.extend(scan.problems.iter().map(in_cell));
+                        contents.parts.push(Part { cell: number, scan });
+                    }
+                    Err(error) => contents.problems.push(in_cell(&error)),
+                }
+            }
+        }
+        Form::Yaml => {
+            if let Ok(text) = String::from_utf8(bytes) {
+                contents.class_paths = class_paths::class_paths(&text);
+            }
+        }
+    }
+    contents
+}
+
+/// `None` where there is more than the limit. A file that grows under the reading is read to the limit.
+fn bytes(path: &Path, limit: u64) -> std::io::Result<Option<Vec<u8>>> {
+    let file = fs::File::open(path)?;
+    let meta = file.metadata()?;
+    if !meta.is_file() {
+        return Err(std::io::Error::other("it is not a plain file"));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len().min(limit)).unwrap_or(0) + 1);
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= limit).then_some(bytes))
+}

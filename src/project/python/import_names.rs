@@ -1,0 +1,90 @@
+//! Which distribution a module comes from, by a list, where nothing installed says it.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+/// See the head of the file for its form.
+const LIST: &str = include_str!("import_names.txt");
+
+fn list() -> &'static HashMap<&'static str, Vec<&'static str>> {
+    static PARSED: OnceLock<HashMap<&'static str, Vec<&'static str>>> = OnceLock::new();
+    PARSED.get_or_init(|| {
+        let mut known = HashMap::new();
+        for line in LIST.lines() {
+            let mut words = line.split_whitespace();
+            match words.next() {
+                None => {}
+                Some("=") => known.extend(words.map(|module| (module, vec![module]))),
+                Some(comment) if comment.starts_with('#') => {}
+                Some(module) => {
+                    known.insert(module, words.filter(|word| *word != "-").collect());
+                }
+            }
+        }
+        known
+    })
+}
+
+/// The distributions that `import dotted` may mean, the usual one first; empty for a namespace that nobody owns, `None`
+/// where nothing is known.
+pub fn candidates(dotted: &str) -> Option<Vec<String>> {
+    let list = list();
+    let mut front = dotted;
+    loop {
+        if let Some(found) = list.get(front) {
+            return Some(found.iter().map(|name| written(name)).collect());
+        }
+        let above = front.rsplit_once('.').map(|(above, _)| above);
+        if let Some(above) = above
+            && let Some(pattern) = list.get(format!("{above}.*").as_str())
+        {
+            let last = &front[above.len() + 1..];
+            let part = last.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches("_v");
+            return Some(pattern.iter().map(|name| written(&name.replace("{1}", part))).collect());
+        }
+        front = above?;
+    }
+}
+
+/// As indexes write names that hold neither capitals nor underscores.
+fn written(name: &str) -> String {
+    name.replace('_', "-").to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_line_decides() {
+        let first = |module| candidates(module).and_then(|all| all.first().cloned());
+        assert_eq!(first("cv2").as_deref(), Some("opencv-python"));
+        assert_eq!(first("sklearn.svm").as_deref(), Some("scikit-learn"));
+        assert_eq!(first("numpy.linalg").as_deref(), Some("numpy"));
+        assert_eq!(first("torch_geometric").as_deref(), Some("torch-geometric"));
+        assert_eq!(first("google.cloud.storage.blob").as_deref(), Some("google-cloud-storage"));
+        assert_eq!(first("google.cloud.run_v2").as_deref(), Some("google-cloud-run"));
+        assert_eq!(first("google.protobuf.json_format").as_deref(), Some("protobuf"));
+        assert_eq!(candidates("google"), Some(Vec::new()));
+        assert_eq!(candidates("google.cloud"), Some(Vec::new()));
+        assert_eq!(candidates("nobody_knows_this"), None);
+    }
+
+    #[test]
+    fn every_line_is_one_of_the_forms() {
+        let mut seen = std::collections::HashSet::new();
+        for line in LIST.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            assert!(words.len() > 1, "{line}");
+            let modules = if words[0] == "=" { &words[1..] } else { &words[..1] };
+            for module in modules {
+                assert!(
+                    module.split('.').all(|part| part == "*" || super::super::imports::is_identifier(part)),
+                    "{line}"
+                );
+                seen.insert(*module);
+            }
+        }
+        assert!(seen.len() > 600, "{}", seen.len());
+    }
+}
