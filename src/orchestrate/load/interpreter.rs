@@ -371,7 +371,7 @@ fn place(executable: &Path) -> Result<Place, InterpreterError> {
         });
     }
     let library = named(executable)
-        .or_else(|| real.ancestors().skip(2).find_map(|prefix| library_in(prefix, None)))
+        .or_else(|| library_in(real.ancestors().nth(2)?, None))
         .ok_or_else(|| InterpreterError::Version { path: executable.to_owned() })?;
     let prefix = installation(&real, &library)
         .ok_or_else(|| InterpreterError::Version { path: executable.to_owned() })?;

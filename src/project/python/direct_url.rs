@@ -36,7 +36,8 @@ struct Written {
 
 #[derive(Deserialize)]
 struct Vcs {
-    vcs: String,
+    #[serde(rename = "vcs")]
+    system: String,
     commit_id: String,
     requested_revision: Option<String>,
 }
@@ -59,7 +60,7 @@ pub fn read(bytes: &[u8]) -> Result<DirectUrl, DirectUrlError> {
         serde_json::from_slice(bytes).map_err(|error| DirectUrlError::Json(error.to_string()))?;
     let what = match (written.vcs_info, written.archive_info, written.dir_info) {
         (Some(vcs), _, _) => {
-            What::Vcs { system: vcs.vcs, commit: vcs.commit_id, requested: vcs.requested_revision }
+            What::Vcs { system: vcs.system, commit: vcs.commit_id, requested: vcs.requested_revision }
         }
         (_, Some(archive), _) => What::Archive { hash: archive.hash() },
         (_, _, Some(folder)) => What::Folder { editable: folder.editable.unwrap_or(false) },

@@ -313,17 +313,49 @@ const NAMES: [&str; 307] = [
 ];
 
 /// What came and what went, with the minor version of Python 3 from which on that holds ("What's New in Python", 3.9 to
-/// 3.14; PEP 594, PEP 632).
-const CAME: [(&str, u8); 6] = [
+/// 3.15; PEP 594, PEP 632; `sys.stdlib_module_names` of 3.10 to 3.13 compared with each other).
+const CAME: [(&str, u8); 30] = [
+    ("_aix_support", 9),
+    ("_android_support", 13),
+    ("_ast_unparse", 14),
+    ("_colorize", 13),
+    ("_hmac", 14),
+    ("_interpchannels", 13),
+    ("_interpqueues", 13),
+    ("_interpreters", 13),
+    ("_ios_support", 13),
+    ("_opcode_metadata", 13),
+    ("_py_warnings", 14),
+    ("_pydatetime", 12),
+    ("_pylong", 12),
+    ("_pyrepl", 13),
+    ("_remote_debugging", 14),
+    ("_sha2", 12),
+    ("_suggestions", 13),
+    ("_sysconfig", 13),
+    ("_tokenize", 11),
+    ("_types", 14),
+    ("_typing", 11),
+    ("_wmi", 13),
     ("_zoneinfo", 9),
+    ("_zstd", 14),
     ("annotationlib", 14),
     ("compression", 14),
     ("graphlib", 9),
+    ("profiling", 15),
     ("tomllib", 11),
     ("zoneinfo", 9),
 ];
-const WENT: [(&str, u8); 31] = [
+const WENT: [(&str, u8); 39] = [
+    ("_bootlocale", 10),
+    ("_bootsubprocess", 12),
+    ("_compression", 14),
+    ("_crypt", 13),
     ("_dummy_thread", 9),
+    ("_msi", 13),
+    ("_peg_parser", 10),
+    ("_sha256", 12),
+    ("_sha512", 12),
     ("aifc", 13),
     ("asynchat", 12),
     ("asyncore", 12),
@@ -429,6 +461,16 @@ mod tests {
     fn versions_differ() {
         assert!(contains_in("imp", 11) && !contains_in("imp", 12));
         assert!(contains_in("tomllib", 11) && !contains_in("tomllib", 10));
+        for (name, first, last) in [
+            ("_pyrepl", 13, 14),
+            ("zoneinfo", 9, 14),
+            ("cgi", 8, 12),
+            ("parser", 8, 9),
+            ("_compression", 8, 13),
+        ] {
+            let within: Vec<u8> = (8..=14).filter(|minor| contains_in(name, *minor)).collect();
+            assert_eq!(within, (first..=last).collect::<Vec<u8>>(), "{name}");
+        }
         assert!(contains_in("os", 8) && contains_in("test", 11) && !contains_in("torch", 11));
         assert!(
             gone("cPickle").is_some() && gone("imp").unwrap().contains("3.12") && gone("torch").is_none()

@@ -1,6 +1,7 @@
 //! Editable installs: which `.pth` files and finders belong to which distribution.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::distribution::{Distribution, Kind};
 use super::root::Root;
@@ -15,8 +16,8 @@ pub(super) struct Editables {
     /// By the number of the `.pth` file.
     owners: Vec<Option<Index>>,
     finders: Vec<Finder>,
-    /// Installed from a folder in place, with that folder.
-    folders: Vec<(Index, PathBuf)>,
+    /// Installed from a folder in place, with that folder; read when first asked for.
+    folders: OnceLock<Vec<(Index, PathBuf)>>,
 }
 
 struct Finder {
@@ -34,17 +35,14 @@ pub(super) struct Mapped {
 }
 
 impl Editables {
-    /// Reads what the code in `.pth` files imports. Nothing is read where there is no such file.
+    /// Reads what the code in `.pth` files imports.
     pub(super) fn read(
         roots: &[Root],
         path_files: Vec<PathFile>,
         distributions: &[Distribution],
         problems: &mut Vec<Problem>,
     ) -> Self {
-        if path_files.is_empty() {
-            return Self::default();
-        }
-        let mut editables = Self { folders: folders(distributions), ..Self::default() };
+        let mut editables = Self::default();
         for file in path_files {
             let owner = editables.owner(&file, distributions);
             editables.owners.push(owner);
@@ -74,8 +72,14 @@ impl Editables {
         });
         by_name
             .filter(|number| lists(*number))
-            .or_else(|| self.folders.iter().map(|(index, _)| index.0).find(|number| lists(*number)))
+            .or_else(|| {
+                self.folders(distributions).iter().map(|(index, _)| index.0).find(|number| lists(*number))
+            })
             .map(Index)
+    }
+
+    fn folders(&self, distributions: &[Distribution]) -> &[(Index, PathBuf)] {
+        self.folders.get_or_init(|| folders(distributions))
     }
 
     pub(super) fn of_path_file(&self, number: usize) -> Option<Index> {
@@ -83,7 +87,7 @@ impl Editables {
     }
 
     /// Where finders lead for a dotted name: those that stand for the most of it first.
-    pub(super) fn mapped(&self, parts: &[&str]) -> Option<Mapped> {
+    pub(super) fn mapped(&self, parts: &[&str], distributions: &[Distribution]) -> Option<Mapped> {
         for depth in (1..=parts.len()).rev() {
             let dotted = parts[..depth].join(".");
             for finder in &self.finders {
@@ -93,7 +97,8 @@ impl Editables {
                 if depth == 1
                     && finder.mapping.names.contains(&dotted)
                     && let Some(owner) = finder.owner
-                    && let Some((_, folder)) = self.folders.iter().find(|(index, _)| *index == owner)
+                    && let Some((_, folder)) =
+                        self.folders(distributions).iter().find(|(index, _)| *index == owner)
                 {
                     let path = ["", "src", "python"].iter().map(|below| folder.join(below).join(&dotted));
                     let path = path.into_iter().find(|path| path.is_dir()).unwrap_or_else(|| folder.clone());
@@ -114,8 +119,11 @@ impl Editables {
     }
 
     /// The distribution that is installed in place from a folder that this lies in.
-    pub(super) fn of_source(&self, path: &Path) -> Option<Index> {
-        self.folders.iter().find(|(_, folder)| path.starts_with(folder)).map(|(index, _)| *index)
+    pub(super) fn of_source(&self, path: &Path, distributions: &[Distribution]) -> Option<Index> {
+        self.folders(distributions)
+            .iter()
+            .find(|(_, folder)| path.starts_with(folder))
+            .map(|(index, _)| *index)
     }
 }
 

@@ -158,14 +158,15 @@ impl Installed {
                 let place = place.below(name).below(&init);
                 return Located::Module(Module { file: folder.join(&init), package: Some(portion()), place });
             }
-            if let Some(file) = best(top.files.iter().map(String::as_str), name, &self.tag) {
+            if let Some(file) = module_in(&root.path, &top.files, name, &self.tag) {
                 return Located::Module(Module {
                     file: root.path.join(file),
                     package: None,
                     place: place.below(file),
                 });
             }
-            if top.folder {
+            // It may be gone since it was listed.
+            if top.folder && folder.is_dir() {
                 portions.push(portion());
             }
         }
@@ -193,7 +194,7 @@ impl Installed {
                 return Located::Module(Module { file: folder.join(&init), package: Some(inner()), place });
             }
             let files = names_in(&portion.folder);
-            if let Some(file) = best(files.iter().map(String::as_str), name, &self.tag) {
+            if let Some(file) = module_in(&portion.folder, &files, name, &self.tag) {
                 let place = portion.place.below(file);
                 return Located::Module(Module { file: portion.folder.join(file), package: None, place });
             }
@@ -209,7 +210,7 @@ impl Installed {
     }
 
     fn mapped(&self, parts: &[&str]) -> Located {
-        let Some(mapped) = self.editables.mapped(parts) else { return Located::Nothing };
+        let Some(mapped) = self.editables.mapped(parts, &self.distributions) else { return Located::Nothing };
         let place = Place::Mapped { owner: mapped.owner };
         if mapped.path.is_dir() {
             let package = Portion { folder: mapped.path.clone(), place: place.clone() };
@@ -261,7 +262,7 @@ impl Installed {
             Place::Root { root, relative } => (*root, relative.as_str()),
         };
         let added_by = self.roots[root].added_by;
-        if let Some(owner) = added_by.and_then(|file| self.editables.of_path_file(file)) {
+        if let Some(owner) = self.in_place_of(root) {
             return editable(owner);
         }
         let owners = self.owners_of_file(root, relative);
@@ -274,6 +275,14 @@ impl Installed {
             _ => return Found::Distributions(owners),
         }
         self.owner_by_other_means(root, relative, module)
+    }
+
+    /// The distribution whose `.pth` file adds this entry as its source. A folder inside the site folder is no source:
+    /// pywin32 adds one of its own.
+    fn in_place_of(&self, root: usize) -> Option<Index> {
+        let root = &self.roots[root];
+        let owner = self.editables.of_path_file(root.added_by?)?;
+        (!root.path.starts_with(&self[owner].folder)).then_some(owner)
     }
 
     /// An egg-info in a source tree may be the older half of what a dist-info in the site folder says.
@@ -314,7 +323,7 @@ impl Installed {
         // A link into a source tree, as flit makes.
         let top = folder.join(relative.split('/').next().unwrap_or(relative));
         if let Ok(target) = fs::read_link(&top)
-            && let Some(distribution) = self.editables.of_source(&folder.join(target))
+            && let Some(distribution) = self.editables.of_source(&folder.join(target), &self.distributions)
         {
             return Found::Editable { distribution, file: module.file.clone() };
         }
@@ -370,7 +379,7 @@ impl Installed {
                 Place::Mapped { owner } => owners.extend(owner),
                 Place::Root { root, relative } => {
                     let root_of = &self.roots[*root];
-                    if let Some(owner) = root_of.added_by.and_then(|file| self.editables.of_path_file(file)) {
+                    if let Some(owner) = self.in_place_of(*root) {
                         owners.push(owner);
                         continue;
                     }
@@ -420,17 +429,20 @@ fn init(folder: &Path, tag: &str) -> Option<String> {
     if folder.join("__init__.py").is_file() {
         return Some("__init__.py".to_owned());
     }
-    let names = names_in(folder);
-    best(names.iter().map(String::as_str), "__init__", tag).map(str::to_owned)
+    module_in(folder, &names_in(folder), "__init__", tag).map(str::to_owned)
 }
 
-/// The file that Python takes for a module, of those in a folder.
-fn best<'a>(files: impl Iterator<Item = &'a str>, name: &str, tag: &str) -> Option<&'a str> {
-    files
-        .filter_map(|file| Some((file, module_file::module_for(file, tag)?)))
-        .filter(|(_, (module, _))| *module == name)
-        .min_by_key(|(_, (_, rank))| *rank)
-        .map(|(file, _)| file)
+/// The file that Python takes for a module, of those with these names in a folder.
+fn module_in<'a>(folder: &Path, files: &'a [String], name: &str, tag: &str) -> Option<&'a str> {
+    let mut fitting: Vec<(u8, &str)> = files
+        .iter()
+        .filter_map(|file| match module_file::module_for(file, tag)? {
+            (module, rank) if module == name => Some((rank, file.as_str())),
+            _ => None,
+        })
+        .collect();
+    fitting.sort_unstable();
+    fitting.into_iter().map(|(_, file)| file).find(|file| folder.join(file).is_file())
 }
 
 fn names_in(folder: &Path) -> Vec<String> {
@@ -442,5 +454,5 @@ fn names_in(folder: &Path) -> Vec<String> {
 fn with_ending(path: &Path, tag: &str) -> Option<PathBuf> {
     let (folder, name) = (path.parent()?, path.file_name()?.to_str()?);
     let names = names_in(folder);
-    best(names.iter().map(String::as_str), name, tag).map(|file| folder.join(file))
+    module_in(folder, &names, name, tag).map(|file| folder.join(file))
 }

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::distribution::Kind;
 use super::{InstalledError, Problem};
-use crate::project::python::module_file;
+use crate::project::python::{egg_info, module_file};
 
 /// An entry of `sys.path`.
 pub(super) struct Root {
@@ -108,7 +108,7 @@ impl Root {
             }
             return;
         }
-        if stem.is_empty() {
+        if egg_info::name_and_version(stem).0.is_empty() {
             return;
         }
         let (kind, path) = match (ending, is_folder()) {
