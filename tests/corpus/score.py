@@ -59,6 +59,14 @@ def names(group):
 
 
 def compared(answer, truth):
+    # Where one project could as well have meant another distribution, its own answer says so.
+    same = {}
+    for name, others in truth.get("alternatives", {}).items():
+        same.update({normalised(other): normalised(name) for other in others})
+
+    def names(group):
+        return {same.get(name, name) for name in globals()["names"](group)}
+
     needed = names(truth["third_party"])
     implied = names(truth.get("implied"))
     allowed = needed | implied | names(truth.get("implied_possible"))
@@ -91,8 +99,7 @@ def share(part, whole):
 
 def detected(scaf, folder, python):
     command = [scaf, "env", "detect", str(folder), "--json"]
-    if python:
-        command += ["--python", python]
+    command += ["--python", python] if python else ["--no-python"]
     began = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
     took = time.monotonic() - began

@@ -23,6 +23,8 @@ pub struct EnvArgs {
 pub enum EnvCommand {
     /// Say which packages code needs, with every place that says so; nothing is executed
     Detect(EnvDetectArgs),
+    /// Say why a package is there: the ways that lead to it, from lines of code through packages
+    Explain(EnvExplainArgs),
 }
 
 /// Which Python's packages are looked at, and for which machine.
@@ -52,6 +54,26 @@ Examples:
       scaf env detect --json | jq '.third_party | keys'"
 )]
 pub struct EnvDetectArgs {
+    /// An experiment, or files and folders anywhere; the experiment around the working directory, or the
+    /// only one, when not given
+    #[arg(value_name = "EXP|PATH")]
+    pub what: Vec<String>,
+    #[arg(long, hide = true, value_name = "EXP", conflicts_with = "what")]
+    pub exp: Option<String>,
+    #[command(flatten)]
+    pub python: PythonArg,
+}
+
+#[derive(Args, Debug)]
+#[command(after_long_help = "Examples:
+  Why is it there at all?
+      scaf env explain triton
+  By the name that is imported
+      scaf env explain cv2 digit_recognition")]
+pub struct EnvExplainArgs {
+    /// The package, or a module of it
+    #[arg(value_name = "PACKAGE")]
+    pub package: String,
     /// An experiment, or files and folders anywhere; the experiment around the working directory, or the
     /// only one, when not given
     #[arg(value_name = "EXP|PATH")]

@@ -1,6 +1,7 @@
 //! `scaf env`: from code to its environment.
 
 mod detect;
+mod explain;
 mod subject;
 
 use crate::cli::args::{EnvArgs, EnvCommand};
@@ -10,5 +11,6 @@ use crate::cli::failure::Failure;
 pub fn run(context: &Context<'_>, args: EnvArgs) -> Result<u8, Failure> {
     match args.command {
         EnvCommand::Detect(args) => detect::run(context, &args),
+        EnvCommand::Explain(args) => explain::run(context, &args),
     }
 }

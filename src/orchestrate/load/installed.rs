@@ -2,6 +2,7 @@
 //! disk as far as it is asked for: a list of folders at first, then metadata and file lists one by one.
 
 mod bounded;
+mod catalogue;
 pub mod distribution;
 mod editable;
 mod find;

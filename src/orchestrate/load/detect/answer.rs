@@ -22,6 +22,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
         installed: request.installed,
         declared,
         all: BTreeMap::new(),
+        attempts: BTreeMap::new(),
         unresolved: BTreeMap::new(),
     };
     let mut stdlib = BTreeSet::new();
@@ -68,7 +69,19 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
             }
         }
     }
-    let Answer { all, unresolved, .. } = answer;
+    let Answer { mut all, attempts, unresolved, .. } = answer;
+    for (name, (tried, fallen_back)) in &attempts {
+        // Another module of the same distribution is no way round it.
+        if !tried.is_disjoint(fallen_back)
+            && let Some((needed, _)) = all.get_mut(name)
+        {
+            let mut places = needed.places.iter_mut();
+            if let Some(place) = places.find(|place| place.kind == Kind::Optional) {
+                place.kind = Kind::Fallback;
+                needed.kind = needed.kind.min(Kind::Fallback);
+            }
+        }
+    }
     let local = local
         .into_iter()
         .map(|(top, outcomes)| {
@@ -141,6 +154,8 @@ struct Answer<'a> {
     declared: &'a Declared,
     /// With whether everything that asks for it is hearsay.
     all: BTreeMap<String, (Needed, bool)>,
+    /// By distribution, the attempts in which it is what is tried, and those in which it is what is fallen back on.
+    attempts: BTreeMap<String, (HashSet<Attempt>, HashSet<Attempt>)>,
     unresolved: BTreeMap<String, Unresolved>,
 }
 
@@ -217,9 +232,15 @@ impl Answer<'_> {
         is_met: bool,
     ) {
         let place = self.place(asked, is_met);
+        let normalised = normalised(name);
+        if asked.attempt > 0 {
+            let (tried, fallen_back) = self.attempts.entry(normalised.clone()).or_default();
+            let side = if asked.kind == Kind::Fallback { fallen_back } else { tried };
+            side.insert(attempt(asked));
+        }
         let (needed, heard) = self
             .all
-            .entry(normalised(name))
+            .entry(normalised)
             .or_insert_with(|| (needed(name, known, candidates, self.installed), true));
         needed.known = needed.known.min(known);
         needed.kind = needed.kind.min(place.kind);

@@ -43,8 +43,48 @@ impl Declared {
         self.names.get(&normalised(name)).map(|(written, _)| written.as_str())
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.names.iter().map(|(normalised, (written, _))| (normalised.as_str(), written.as_str()))
+    /// The declared distribution whose name is like a module's that is known by no other: `python-x` for `x`,
+    /// `orbax-checkpoint` for `orbax.checkpoint`, `hummingbird-ml` for `hummingbird` where nothing else is like it.
+    fn like(&self, dotted: &str, names: &[String]) -> Option<&str> {
+        let mut fronts: Vec<String> = names.iter().map(|name| format!("{dotted}.{name}")).collect();
+        let mut front = dotted;
+        fronts.push(front.to_owned());
+        while let Some((above, _)) = front.rsplit_once('.') {
+            fronts.push(above.to_owned());
+            front = above;
+        }
+        if let Some(found) = fronts.iter().find_map(|front| self.written(&front.replace('.', "-"))) {
+            return Some(found);
+        }
+        let plain = normalised(front);
+        let short = plain.strip_prefix("py").unwrap_or(&plain).trim_start_matches('-');
+        let spelt = [
+            format!("python-{plain}"),
+            format!("{plain}-python"),
+            format!("py{plain}"),
+            format!("{plain}-py"),
+            short.to_owned(),
+        ];
+        if let Some(found) = spelt.iter().find_map(|spelling| self.written(spelling)) {
+            return Some(found);
+        }
+        let squeezed = |name: &str| name.replace('-', "");
+        let mut alike = self.names.iter().filter(|(name, _)| squeezed(name) == squeezed(&plain));
+        if let (Some((_, (found, _))), None) = (alike.next(), alike.next()) {
+            return Some(found);
+        }
+        if plain.len() < 4 {
+            return None;
+        }
+        let longer = |name: &str| {
+            name.strip_prefix(&plain).is_some_and(|rest| rest.starts_with('-'))
+                || name.strip_suffix(&plain).is_some_and(|rest| rest.ends_with('-'))
+        };
+        let mut alike = self.names.iter().filter(|(name, _)| longer(name));
+        match (alike.next(), alike.next()) {
+            (Some((_, (found, _))), None) => Some(found),
+            _ => None,
+        }
     }
 }
 
@@ -90,16 +130,7 @@ pub fn name(dotted: &str, names: &[String], declared: &Declared) -> Named {
             candidates: all.into_iter().skip(1).collect(),
         };
     }
-    let plain = normalised(top);
-    let spellings = [
-        plain.clone(),
-        format!("python-{plain}"),
-        format!("{plain}-python"),
-        format!("py{plain}"),
-        format!("{plain}-py"),
-        plain.strip_prefix("py").unwrap_or(&plain).trim_start_matches('-').to_owned(),
-    ];
-    if let Some(found) = spellings.iter().find_map(|spelling| declared.written(spelling)) {
+    if let Some(found) = declared.like(dotted, names) {
         return Named::Distribution {
             name: found.to_owned(),
             known: Known::Declared,

@@ -54,7 +54,7 @@ pub fn role(shown: &str, form: Form) -> Role {
     let publishing = matches!(name, "setup.py" | "noxfile.py" | "fabfile.py" | "dodo.py" | "tasks.py")
         && folders.is_empty()
         || name == "setup.py"
-        || parts.any(|part| matches!(part, "docs" | "doc")) && form != Form::Notebook;
+        || parts.any(|part| matches!(part, "docs" | "doc"));
     if publishing {
         return Role::Publishing;
     }
