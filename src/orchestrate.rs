@@ -11,6 +11,7 @@ pub mod host;
 pub mod jobs;
 pub mod journal;
 pub mod load;
+pub mod lock;
 pub mod perform;
 pub mod planner;
 pub mod reclaim;

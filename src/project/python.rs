@@ -8,6 +8,7 @@ pub mod editable_finder;
 pub mod egg_info;
 pub mod import_names;
 pub mod imports;
+pub mod index_option;
 pub mod library_folder;
 pub mod metadata;
 pub mod module_file;

@@ -143,6 +143,12 @@ pub fn close(roots: &[Root], catalogue: &dyn Catalogue, target: &LockTarget) -> 
     walk.finish()
 }
 
+/// Whether a marker holds on the target, with no extra; `None` where it cannot be read.
+pub fn holds_on(marker: &str, target: &LockTarget) -> Option<bool> {
+    let mut markers = Markers { environment: target.markers(), read: HashMap::new() };
+    markers.hold(marker, None).ok()
+}
+
 /// A distribution that was reached.
 struct Node<'a> {
     normalised: String,

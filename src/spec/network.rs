@@ -6,6 +6,7 @@ pub mod netrc;
 pub mod pip_conf;
 pub mod recipe;
 pub mod uv_toml;
+pub mod uv_variables;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -36,6 +36,7 @@ mod help;
 mod job_corpus;
 mod jobs;
 mod jupyter;
+mod lock_index;
 mod nonroot;
 mod probe;
 mod ps_stop_gc;

@@ -2,6 +2,8 @@
 //! that its user has set up for pip and uv. Values are looked at here and forgotten; what is kept is
 //! where they are (`spec::network`).
 
+pub mod in_place_of_pip;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};

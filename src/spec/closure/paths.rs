@@ -28,14 +28,12 @@ impl Closure {
             // One that is reached through the distribution alone is no reason for it.
             while let Some((known, by)) = led.get_key_value(at) {
                 way.push(Step { name: known, edge: *by });
-                match by {
-                    Some(edge) => at = &edge.by,
-                    None => {
-                        way.reverse();
-                        found.push(way);
-                        break;
-                    }
-                }
+                let Some(edge) = by else {
+                    way.reverse();
+                    found.push(way);
+                    break;
+                };
+                at = &edge.by;
             }
         }
         found.sort_by_key(Vec::len);

@@ -1,0 +1,259 @@
+//! From what is installed to what is locked: uv is asked for what is not there, and for hashes.
+
+use std::collections::BTreeMap;
+
+use super::host::uv::{Surroundings, Uv, UvError};
+use crate::spec::hint::{Explain, Fault};
+use crate::spec::lock_choice::{Choice, REQUIREMENTS, Unfit};
+use crate::spec::lock_target::LockTarget;
+use crate::spec::pin::{Pin, Source};
+use crate::spec::requirements_lock::Locked;
+use crate::spec::uv_failure::UvFailure;
+
+/// Whether the lock is to have them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hashes {
+    #[default]
+    IfToBeHad,
+    Required,
+    /// The index is not asked where it need not be.
+    Without,
+}
+
+/// What is locked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolution {
+    /// In the order of their names.
+    pub pins: Vec<Locked>,
+    /// `what is installed`, `uv`
+    pub by: String,
+    /// Why there are no hashes.
+    pub unhashed: Option<String>,
+    pub indexes: BTreeMap<String, String>,
+    pub apart: Vec<(String, String)>,
+    pub notes: Vec<String>,
+}
+
+impl Resolution {
+    /// What a distribution is locked as; `name` is normalised.
+    pub fn pin(&self, name: &str) -> Option<&Pin> {
+        self.pins.iter().map(|locked| &locked.pin).find(|pin| pin.normalised() == name)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    #[error(transparent)]
+    Uv(#[from] UvError),
+    #[error("{what}, and there is no uv that could choose versions")]
+    NoUv { what: String },
+    #[error("there can be no hashes: {why}")]
+    Unhashed { why: String },
+}
+
+impl Explain for LockError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Uv(error) => error.fault(),
+            Self::NoUv { .. } | Self::Unhashed { .. } => Fault::User,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Uv(error) => error.hints(),
+            Self::NoUv { .. } => {
+                vec!["install them into the environment in use, or `pip install uv`".to_owned()]
+            }
+            Self::Unhashed { .. } => vec!["without `--require-hashes` it is locked all the same".to_owned()],
+        }
+    }
+}
+
+/// Whether uv is needed: it is fetched then, where it is not there.
+pub fn needs_uv(choice: &Choice, hashes: Hashes) -> bool {
+    !choice.unfit.is_empty() || (hashes == Hashes::Required && choice.hash_question().is_ok())
+}
+
+pub fn resolve(
+    choice: &Choice,
+    hashes: Hashes,
+    uv: Option<&Uv>,
+    target: &LockTarget,
+    surroundings: &Surroundings<'_>,
+) -> Result<Resolution, LockError> {
+    let mut resolution = Resolution {
+        indexes: choice.indexes.clone(),
+        apart: choice.apart.clone(),
+        notes: choice.notes.clone(),
+        ..Resolution::default()
+    };
+    if choice.unfit.is_empty() {
+        "what is installed".clone_into(&mut resolution.by);
+        resolution.pins.clone_from(&choice.pins);
+        add_hashes(&mut resolution, choice, hashes, uv, target, surroundings)?;
+    } else {
+        let what = || told(&choice.unfit);
+        let uv = uv.ok_or_else(|| LockError::NoUv { what: what() })?;
+        "uv".clone_into(&mut resolution.by);
+        let mut question = choice.question.clone();
+        question.hashes = hashes != Hashes::Without;
+        let answer = uv.ask(&question, target, surroundings)?;
+        resolution.notes.extend(answer.warnings);
+        resolution.pins = answer.pins;
+        for via in resolution.pins.iter_mut().flat_map(|locked| &mut locked.via) {
+            if via.is_empty() {
+                REQUIREMENTS.clone_into(via);
+            }
+        }
+        if hashes == Hashes::Without {
+            resolution.unhashed = Some(NOT_WANTED.to_owned());
+        } else if let Some(why) = first_without(&resolution.pins) {
+            unhashed(&mut resolution, hashes, why)?;
+        }
+    }
+    for locked in &mut resolution.pins {
+        locked.via.sort();
+        locked.via.dedup();
+    }
+    resolution.pins.sort_by_key(|locked| locked.pin.normalised());
+    Ok(resolution)
+}
+
+const NOT_WANTED: &str = "they were not wanted";
+
+fn add_hashes(
+    resolution: &mut Resolution,
+    choice: &Choice,
+    hashes: Hashes,
+    uv: Option<&Uv>,
+    target: &LockTarget,
+    surroundings: &Surroundings<'_>,
+) -> Result<(), LockError> {
+    if hashes == Hashes::Without {
+        resolution.unhashed = Some(NOT_WANTED.to_owned());
+        return Ok(());
+    }
+    let question = match choice.hash_question() {
+        Ok(question) => question,
+        Err(why) => return unhashed(resolution, hashes, why),
+    };
+    if question.requirements.is_empty() {
+        return Ok(());
+    }
+    let Some(uv) = uv else {
+        return unhashed(resolution, hashes, "there was no uv to ask the package index".to_owned());
+    };
+    match uv.ask(&question, target, surroundings) {
+        Ok(answer) => {
+            let by_name: BTreeMap<String, Vec<String>> =
+                answer.pins.into_iter().map(|locked| (locked.pin.normalised(), locked.hashes)).collect();
+            for locked in &mut resolution.pins {
+                if let Some(hashes) = by_name.get(&locked.pin.normalised()) {
+                    locked.hashes.clone_from(hashes);
+                }
+            }
+            match first_without(&resolution.pins) {
+                None => Ok(()),
+                Some(why) => unhashed(resolution, hashes, why),
+            }
+        }
+        // Nobody could install such a lock.
+        Err(error)
+            if matches!(
+                error.failure(),
+                Some(UvFailure::NotThere { .. } | UvFailure::NoVersion { .. } | UvFailure::Unsolvable { .. })
+            ) =>
+        {
+            Err(error.into())
+        }
+        Err(error) if hashes == Hashes::Required || matches!(error.fault(), Fault::Interrupted(_)) => {
+            Err(error.into())
+        }
+        Err(error) => {
+            let why = if surroundings.offline {
+                "uv's cache did not have them all, and the package index was not to be asked"
+            } else {
+                resolution.notes.push(format!("no hashes: {error}"));
+                "the package index could not be asked"
+            };
+            unhashed(resolution, hashes, why.to_owned())
+        }
+    }
+}
+
+/// Installers take hashes for all of a file or for none.
+fn unhashed(resolution: &mut Resolution, hashes: Hashes, why: String) -> Result<(), LockError> {
+    if hashes == Hashes::Required {
+        return Err(LockError::Unhashed { why });
+    }
+    for locked in &mut resolution.pins {
+        locked.hashes.clear();
+    }
+    resolution.unhashed = Some(why);
+    Ok(())
+}
+
+fn first_without(pins: &[Locked]) -> Option<String> {
+    let has = |locked: &&Locked| match &locked.pin.source {
+        Source::Version(_) => !locked.hashes.is_empty(),
+        Source::Address(address) => !locked.hashes.is_empty() || address.contains("sha256="),
+    };
+    let without = pins.iter().find(|locked| !has(locked))?;
+    Some(match &without.pin.source {
+        Source::Version(_) => format!("the package index has none of `{}`", without.pin),
+        Source::Address(address) if address.contains("git+") => {
+            format!("`{}` comes from version control", without.pin.name)
+        }
+        Source::Address(_) => format!("`{}` comes from an address without one", without.pin.name),
+    })
+}
+
+/// In one line what is not as it would have to be.
+pub fn told(unfit: &[Unfit]) -> String {
+    let mut missing: Vec<String> = Vec::new();
+    let mut other: Vec<String> = Vec::new();
+    for one in unfit {
+        match one {
+            Unfit::Missing { name, required_by } => missing.push(match required_by.first() {
+                Some(edge) => format!("`{name}` (for `{}`)", edge.by),
+                None => format!("`{name}`"),
+            }),
+            Unfit::OtherBuild { name, version } => {
+                other.push(format!("`{name}` {version} is another build than the target's"));
+            }
+            Unfit::Python { name, version, requires_python } => {
+                other.push(format!("`{name}` {version} needs Python {requires_python}"));
+            }
+            Unfit::Version { name, version, wanted } => {
+                other.push(format!("`{name}` is installed as {version}, and `{name}{wanted}` is wanted"));
+            }
+        }
+    }
+    if !missing.is_empty() {
+        let verb = if missing.len() == 1 { "is" } else { "are" };
+        other.insert(0, format!("{} {verb} not installed", missing.join(", ")));
+    }
+    other.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::closure::Edge;
+
+    #[test]
+    fn what_is_not_right_is_one_line() {
+        let edge = Edge { by: "lightning".to_owned(), extra: None, text: "torch".to_owned() };
+        let unfit = [
+            Unfit::Version { name: "a".to_owned(), version: "1".to_owned(), wanted: "==2".to_owned() },
+            Unfit::Missing { name: "torch".to_owned(), required_by: vec![edge] },
+            Unfit::Missing { name: "wandb".to_owned(), required_by: vec![] },
+        ];
+        assert_eq!(
+            told(&unfit),
+            "`torch` (for `lightning`), `wandb` are not installed; `a` is installed as 1, and `a==2` is wanted"
+        );
+        assert_eq!(told(&unfit[2..]), "`wandb` is not installed");
+    }
+}
