@@ -168,7 +168,7 @@ pub struct Interpreter {
     pub distributions: usize,
 }
 
-/// A version-marked answer of `env detect`.
+/// The answer of `scaf env detect --json`: what code needs, with every place that says so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detection {
     pub format: u32,
@@ -196,3 +196,6 @@ pub struct Detection {
     /// How many files of code and notebooks were read.
     pub files: usize,
 }
+
+/// The JSON schema of the answer.
+pub const SCHEMA: &str = include_str!("../../docs/reference/env-detect.schema.json");

@@ -68,3 +68,84 @@ fn every_trap_is_answered_exactly() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// What of the schema is used: types, properties, items, references, choices.
+fn check(schema: &Value, of: &Value, value: &Value, at: &str) -> Result<(), String> {
+    if let Some(reference) = of["$ref"].as_str() {
+        let name = reference.rsplit('/').next().unwrap();
+        return check(schema, &schema["$defs"][name], value, at);
+    }
+    for key in ["anyOf", "oneOf"] {
+        if let Some(choices) = of[key].as_array() {
+            let tried: Vec<_> = choices.iter().map(|choice| check(schema, choice, value, at)).collect();
+            if tried.iter().all(Result::is_err) {
+                return Err(format!("{at}: {value} is none of the choices: {tried:?}"));
+            }
+        }
+    }
+    if let Some(choices) = of["enum"].as_array()
+        && !choices.contains(value)
+    {
+        return Err(format!("{at}: {value} is none of {choices:?}"));
+    }
+    if !of["const"].is_null() && of["const"] != *value {
+        return Err(format!("{at}: {value} is not {}", of["const"]));
+    }
+    let is = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let allowed: Vec<&str> = match &of["type"] {
+        Value::String(one) => vec![one],
+        Value::Array(several) => several.iter().filter_map(Value::as_str).collect(),
+        _ => vec![is],
+    };
+    if !allowed.contains(&is) {
+        return Err(format!("{at}: {value} is no {allowed:?}"));
+    }
+    for (number, item) in value.as_array().into_iter().flatten().enumerate() {
+        check(schema, &of["items"], item, &format!("{at}[{number}]"))?;
+    }
+    let Some(object) = value.as_object() else { return Ok(()) };
+    for name in of["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if !object.contains_key(name) {
+            return Err(format!("{at}: `{name}` is not there"));
+        }
+    }
+    for (name, inner) in object {
+        let at = format!("{at}.{name}");
+        match (&of["properties"][name], &of["additionalProperties"]) {
+            (Value::Null, Value::Bool(false)) => return Err(format!("{at}: the schema has no such field")),
+            (Value::Null, more) => check(schema, more, inner, &at)?,
+            (known, _) => check(schema, known, inner, &at)?,
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_answer_is_as_the_schema_says() {
+    let test = Test::empty();
+    let schema: Value = serde_json::from_str(&test.scaf(["env", "detect", "--schema"]).ok().stdout).unwrap();
+    let folder = here().join("tests/cases/synthetic");
+    // Together they have every kind of place, a local module, a problem, something unresolved.
+    for case in
+        ["notebook_magics", "try_fallback", "platform_and_version", "yaml_targets", "notebook_v3_and_bad"]
+    {
+        for arguments in [&["--no-python"][..], &[]] {
+            let found = detect(&folder.join(case), arguments);
+            check(&schema, &schema, &found, case).unwrap_or_else(|wrong| panic!("{wrong}"));
+        }
+    }
+    let answer = detect(&folder.join("try_fallback"), &["--no-python"]);
+    let mut wrong = answer.clone();
+    wrong["third_party"]["numpy"]["kind"] = "else".into();
+    assert!(check(&schema, &schema, &wrong, "wrong").is_err());
+    wrong = answer;
+    wrong["third_party"]["numpy"]["more"] = 1.into();
+    assert!(check(&schema, &schema, &wrong, "wrong").is_err());
+}

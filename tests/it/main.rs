@@ -25,6 +25,7 @@ mod engine_run;
 mod engine_support;
 mod engine_twin;
 mod env_detect;
+mod env_regressions;
 mod example;
 mod faults_engine;
 mod faults_files;

@@ -62,6 +62,9 @@ pub struct EnvDetectArgs {
     pub exp: Option<String>,
     #[command(flatten)]
     pub python: PythonArg,
+    /// Print the JSON schema of what --json prints, and do nothing
+    #[arg(long)]
+    pub schema: bool,
 }
 
 #[derive(Args, Debug)]

@@ -8,12 +8,16 @@ use crate::cli::args::EnvDetectArgs;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::ui::table;
-use crate::spec::detection::{Detection, Kind, Known, Needed, Place, Role};
+use crate::spec::detection::{self, Detection, Kind, Known, Needed, Place, Role};
 
 /// More problems are counted.
 const PROBLEMS: usize = 20;
 
 pub fn run(context: &Context<'_>, args: &EnvDetectArgs) -> Result<u8, Failure> {
+    if args.schema {
+        context.ui.data(detection::SCHEMA)?;
+        return Ok(0);
+    }
     let subject = Subject::of(context, &args.what, args.exp.as_deref())?;
     let python = Python::of(context, &args.python, &subject)?;
     let target = python.target();
@@ -67,10 +71,17 @@ fn text(detection: &Detection, whole: bool) -> String {
     section(&mut text, "perhaps, depending on data or arguments", &every(&detection.suggested), whole);
     section(&mut text, "for tests and publishing alone", &every(&detection.dev), whole);
     if !detection.unresolved.is_empty() {
-        text.push_str("\nunresolved\n");
-        for unresolved in &detection.unresolved {
-            let place = unresolved.places.first().map_or_else(String::new, Place::shown);
-            let _ = writeln!(text, "  {}  {place}  {}", unresolved.import, unresolved.reason);
+        let rows: Vec<[String; 3]> = detection
+            .unresolved
+            .iter()
+            .map(|unresolved| {
+                let place = unresolved.places.first().map_or_else(String::new, Place::shown);
+                [unresolved.import.clone(), place, unresolved.reason.clone()]
+            })
+            .collect();
+        text.push_str("\nunresolved: nothing here is it\n");
+        for line in table::columns(["import", "where", "why"], &rows).lines() {
+            let _ = writeln!(text, "  {line}");
         }
     }
     text
@@ -91,7 +102,10 @@ fn section(text: &mut String, title: &str, all: &[Needed], whole: bool) {
     let mut rows = Vec::new();
     for needed in all {
         let shown = if whole { needed.places.len() } else { 1 };
-        let mut places = needed.places.iter();
+        // The weightiest place first: that is why it is in this section.
+        let mut ordered: Vec<&Place> = needed.places.iter().collect();
+        ordered.sort_by_key(|place| (place.role, place.kind));
+        let mut places = ordered.into_iter();
         let first = places.next();
         rows.push([
             needed.name.clone(),

@@ -191,7 +191,7 @@ impl Answer<'_> {
         let named = naming::name(module, names, self.declared);
         let Named::Distribution { name, known, candidates } = named else {
             if named == Named::Dangling && is_hard && !asked.is_hearsay {
-                let reason = "no module of this name lies where Python would look for it, and no distribution is known by it";
+                let reason = "the code has no module of this name where Python would look for it, and no package is known by it";
                 self.unresolved(module, place, reason);
             }
             return false;
