@@ -10,6 +10,7 @@ pub mod container;
 pub mod detection;
 pub mod diagnosis;
 pub mod dockerfile;
+pub mod env_check;
 pub mod env_vars;
 pub mod gpu;
 pub mod hint;

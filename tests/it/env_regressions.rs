@@ -421,3 +421,20 @@ fn acceptance_i_an_editable_project_is_its_own_code_where_it_is_looked_at() {
     assert_eq!(keys(&found["third_party"]), ["alpha"]);
     assert_eq!(local(&found), ["mine 1"]);
 }
+
+#[test]
+fn what_a_distribution_installs_by_accident_is_not_meant() {
+    let code = [("main.py", "import tests.const\nfrom examples import run\nimport tests.real\n")];
+    let Some(case) = Case::new(&code) else { return };
+    let files = [
+        ("flair/__init__.py", ""),
+        ("tests/__init__.py", ""),
+        ("tests/real.py", ""),
+        ("examples/__init__.py", ""),
+    ];
+    let found = case.with(&Dist::new("flair", "0.15.1", &files)).detect("main.py");
+    assert_eq!(found["third_party"]["flair"]["imports"], serde_json::json!(["tests.real"]));
+    let unresolved: Vec<&str> =
+        found["unresolved"].as_array().unwrap().iter().map(|one| one["import"].as_str().unwrap()).collect();
+    assert_eq!(unresolved, ["examples", "tests.const"]);
+}

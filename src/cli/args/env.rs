@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::project::ExperimentArg;
+
 #[derive(Args, Debug)]
 #[command(
     subcommand_required = true,
@@ -23,6 +25,8 @@ pub struct EnvArgs {
 pub enum EnvCommand {
     /// Say which packages code needs, with every place that says so; nothing is executed
     Detect(EnvDetectArgs),
+    /// Say whether code and pins go together: missing, unused, hidden, stale, another version in use
+    Check(EnvCheckArgs),
     /// Say why a package is there: the ways that lead to it, from lines of code through packages
     Explain(EnvExplainArgs),
 }
@@ -83,6 +87,24 @@ pub struct EnvExplainArgs {
     pub what: Vec<String>,
     #[arg(long, hide = true, value_name = "EXP", conflicts_with = "what")]
     pub exp: Option<String>,
+    #[command(flatten)]
+    pub python: PythonArg,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "The status is 1 where something is missing or the lock is older than what it was made of, else 0.
+`waive` under `[env]` in scaf.toml names packages that are right as they are.
+
+Examples:
+  Does the environment hold what the code needs?
+      scaf env check digit_recognition
+  In CI, against nothing that happens to be installed
+      scaf env check --no-python"
+)]
+pub struct EnvCheckArgs {
+    #[command(flatten)]
+    pub experiment: ExperimentArg,
     #[command(flatten)]
     pub python: PythonArg,
 }

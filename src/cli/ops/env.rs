@@ -1,5 +1,6 @@
 //! `scaf env`: from code to its environment.
 
+mod check;
 mod detect;
 mod explain;
 mod subject;
@@ -10,6 +11,7 @@ use crate::cli::failure::Failure;
 
 pub fn run(context: &Context<'_>, args: EnvArgs) -> Result<u8, Failure> {
     match args.command {
+        EnvCommand::Check(args) => check::run(context, &args),
         EnvCommand::Detect(args) => detect::run(context, &args),
         EnvCommand::Explain(args) => explain::run(context, &args),
     }

@@ -143,133 +143,23 @@ pub fn name(dotted: &str, names: &[String], declared: &Declared) -> Named {
     Named::Distribution { name: top.replace('_', "-"), known: Known::Guess, candidates: Vec::new() }
 }
 
-/// Names that people give to the modules of a project. What of them PyPI has is seldom meant.
-fn is_own(top: &str) -> bool {
-    const OWN: [&str; 108] = [
-        "app",
-        "api_utils",
-        "args",
-        "arguments",
-        "base",
-        "base_model",
-        "baseline",
-        "baselines",
-        "bench",
-        "benchmark",
-        "benchmarks",
-        "cfg",
-        "cli",
-        "client",
-        "common",
-        "conf",
-        "config",
-        "configs",
-        "configuration",
-        "const",
-        "constant",
-        "constants",
-        "core",
-        "custom",
-        "data",
-        "data_loader",
-        "data_loaders",
-        "data_utils",
-        "dataloader",
-        "dataloaders",
-        "dataset",
-        "datasets_utils",
-        "db",
-        "demo",
-        "demos",
-        "detect",
-        "engine",
-        "eval",
-        "evaluation",
-        "evaluator",
-        "example",
-        "examples",
-        "experiment",
-        "experiments",
-        "export",
-        "feature",
-        "features",
-        "functions",
-        "generate",
-        "globals",
-        "helper",
-        "helpers",
-        "hparams",
-        "inference",
-        "layer",
-        "layers",
-        "lib",
-        "libs",
-        "load_data",
-        "loader",
-        "loaders",
-        "logger",
-        "loss",
-        "losses",
-        "main",
-        "metric",
-        "model",
-        "model_utils",
-        "modeling",
-        "models",
-        "module",
-        "modules",
-        "my_utils",
-        "net",
-        "nets",
-        "network",
-        "networks",
-        "notebooks",
-        "op",
-        "ops",
-        "options",
-        "opts",
-        "params",
-        "parameters",
-        "pipeline",
-        "pipelines",
-        "predict",
-        "prepare_data",
-        "preprocess",
-        "preprocessing",
-        "processing",
-        "project",
-        "run",
-        "runner",
-        "sampler",
-        "samplers",
-        "scripts",
-        "server",
-        "settings",
-        "solver",
-        "src",
-        "task",
-        "tasks",
-        "test",
-        "tests",
-        "tools",
-        "train",
-        "trainer",
-    ];
-    const OWN_TOO: [&str; 14] = [
-        "training",
-        "transforms",
-        "transformations",
-        "types_",
-        "util",
-        "utilities",
-        "utility",
-        "utils",
-        "utils_data",
-        "vis",
-        "visualization",
-        "visualize",
-        "visualizer",
-        "version",
-    ];
-    top.starts_with('_') || OWN.contains(&top) || OWN_TOO.contains(&top) || top.ends_with("_utils")
+/// Names that people give to the modules of a project, and Java's, which jpype makes importable. What a package index has
+/// under them is seldom meant, and what is installed under them is most often an accident of somebody's packaging.
+const OWN: &str = "\
+    api_utils app args arguments base base_model baseline baselines bench benchmark benchmarks cfg cli \
+    client com common conf config configs configuration const constant constants core custom data \
+    data_loader data_loaders data_utils dataloader dataloaders dataset datasets_utils db demo demos \
+    dependencies detect docs engine eval evaluation evaluator example examples experiment experiments export \
+    external externals feature features functions generate globals helper helpers hparams inference java \
+    javax layer layers lib libs load_data loader loaders logger loss losses main metric model model_utils \
+    modeling models module modules my_model my_utils mymodel net nets network networks notebooks op ops \
+    options opts org parameters params pipeline pipelines predict prepare_data preprocess preprocessing \
+    processing project run runner sampler samplers scripts server settings solver src submodules task tasks \
+    test tests third_party thirdparty tools train trainer training transformations transforms types_ util \
+    utilities utility utils utils_data vendor vendored vendors version vis visualization visualize \
+    visualizer";
+
+/// Whether a module's name says that it is the project's own.
+pub fn is_own(top: &str) -> bool {
+    top.starts_with('_') || top.ends_with("_utils") || OWN.split(' ').any(|own| own == top)
 }

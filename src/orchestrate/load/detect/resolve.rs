@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use super::folders::{FolderId, Folders};
 use super::ledger::{Word, Words};
 use super::local::{self, Local};
+use super::naming;
 use crate::orchestrate::load::installed::{Found, Index, Installed};
 use crate::project::python::import_names;
+use crate::project::python::requirements::normalised;
 use crate::project::python::standard_library;
 
 /// Where a file's imports are looked for, in three turns.
@@ -184,8 +186,13 @@ impl<'a> Resolver<'a> {
 
     /// What the environment has for an import. `is_here` says that the project has a part of that namespace
     /// which holds what is asked for.
-    fn installed(&self, dotted: &str, names: &[String], is_here: bool) -> Option<Outcome> {
-        let each = self.installed?.find_each(dotted, names);
+    fn installed(&mut self, dotted: &str, names: &[String], is_here: bool) -> Option<Outcome> {
+        let installed = self.installed?;
+        let top = dotted.split('.').next().unwrap_or(dotted);
+        if naming::is_own(top) && installed.get(&normalised(top)).is_none() && !self.is_whole(dotted, names) {
+            return None;
+        }
+        let each = installed.find_each(dotted, names);
         if let [(only, found)] = each.as_slice()
             && only == dotted
         {
@@ -200,6 +207,24 @@ impl<'a> Resolver<'a> {
             .collect();
         let has_any = each.iter().any(|(_, outcome)| !matches!(outcome, Outcome::Missing { .. }));
         (has_any || !is_here).then_some(Outcome::Each(each)).filter(|_| has_any)
+    }
+
+    /// Whether the environment has all of a dotted name as modules, or the names in it.
+    fn is_whole(&mut self, dotted: &str, names: &[String]) -> bool {
+        let Some(installed) = self.installed else { return false };
+        let roots: Vec<PathBuf> = installed.search().map(Path::to_owned).collect();
+        let parts = dotted.split('.').count();
+        roots.iter().any(|root| {
+            let root = self.folders.id(root);
+            let whole = |depth: usize| depth == parts && parts > 1;
+            match self.folders.find(root, dotted) {
+                Some((super::folders::Found::Package(folder), depth)) if depth == parts => {
+                    whole(depth) || names.iter().any(|name| self.folders.inside(folder, name).is_some())
+                }
+                Some((_, depth)) => whole(depth),
+                None => false,
+            }
+        })
     }
 
     fn of_found(&self, found: &Found, is_here: bool) -> Option<Outcome> {
