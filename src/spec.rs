@@ -27,6 +27,7 @@ pub mod origin;
 pub mod pin;
 pub mod place;
 pub mod plan;
+pub mod proof;
 pub mod record;
 pub mod requirements_file;
 pub mod requirements_lock;

@@ -19,7 +19,7 @@ pub const LABEL_RUN: &str = "scaf.run";
 pub const LABEL_EXPERIMENT: &str = "scaf.experiment";
 pub const LABEL_INTENT: &str = "scaf.intent";
 
-/// What a run is for. One operation, five intents.
+/// What a run is for. One operation, six intents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Intent {
@@ -28,6 +28,8 @@ pub enum Intent {
     Jupyter,
     Terminal,
     Job,
+    /// Everything that the code imports is imported.
+    Prove,
 }
 
 impl Intent {
@@ -38,6 +40,7 @@ impl Intent {
             Self::Jupyter => "jupyter",
             Self::Terminal => "terminal",
             Self::Job => "job",
+            Self::Prove => "prove",
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::project::ExperimentArg;
+use super::run::RunOptions;
 
 #[derive(Args, Debug)]
 #[command(
@@ -27,6 +28,8 @@ pub enum EnvCommand {
     Detect(EnvDetectArgs),
     /// Say whether code and pins go together: missing, unused, hidden, stale, another version in use
     Check(EnvCheckArgs),
+    /// Import in the image everything that the code imports, and say what is missing
+    Prove(EnvProveArgs),
     /// Say why a package is there: the ways that lead to it, from lines of code through packages
     Explain(EnvExplainArgs),
 }
@@ -107,4 +110,28 @@ pub struct EnvCheckArgs {
     pub experiment: ExperimentArg,
     #[command(flatten)]
     pub python: PythonArg,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "Each module is imported in a Python of its own, several side by side; the experiment's own files
+are compiled and not run. What only notebooks and tests import is not asked for. It is a run like any
+other, and kept as one.
+
+Examples:
+  Is the environment enough?
+      scaf env prove digit_recognition
+  With what needs a GPU to be imported
+      scaf env prove digit_recognition --gpus"
+)]
+pub struct EnvProveArgs {
+    #[command(flatten)]
+    pub experiment: ExperimentArg,
+    #[command(flatten)]
+    pub python: PythonArg,
+    /// How long one import may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub seconds: u32,
+    #[command(flatten)]
+    pub options: RunOptions,
 }

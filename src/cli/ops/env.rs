@@ -3,6 +3,7 @@
 mod check;
 mod detect;
 mod explain;
+mod prove;
 mod subject;
 
 use crate::cli::args::{EnvArgs, EnvCommand};
@@ -13,6 +14,7 @@ pub fn run(context: &Context<'_>, args: EnvArgs) -> Result<u8, Failure> {
     match args.command {
         EnvCommand::Check(args) => check::run(context, &args),
         EnvCommand::Detect(args) => detect::run(context, &args),
+        EnvCommand::Prove(args) => prove::run(context, &args),
         EnvCommand::Explain(args) => explain::run(context, &args),
     }
 }

@@ -37,7 +37,7 @@ pub fn run(context: &Context<'_>, project: &Project, word: &str) -> Result<u8, F
     let layer = match old.intent {
         Intent::Test => Some(enclosure::Layer::Pytest),
         Intent::Jupyter => Some(enclosure::Layer::Notebook),
-        Intent::Local | Intent::Terminal | Intent::Job => None,
+        Intent::Local | Intent::Terminal | Intent::Job | Intent::Prove => None,
     };
     let then = rerun::root_of(&old);
     let source =

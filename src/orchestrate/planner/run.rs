@@ -40,7 +40,14 @@ pub enum Program {
     JobCommand {
         text: String,
     },
+    /// What is to be imported, as the script in the image is asked.
+    Prove {
+        asked: String,
+    },
 }
+
+/// What is run to prove an environment.
+const PROVE: &str = include_str!("prove.py");
 
 /// Where the experiment's files come from.
 #[derive(Clone, Debug)]
@@ -280,7 +287,7 @@ fn container_name(experiment: &Experiment, run: &str) -> String {
 
 fn workdir(intent: Intent, experiment: &Experiment, root: &str) -> String {
     match intent {
-        Intent::Local | Intent::Jupyter | Intent::Terminal => root.to_owned(),
+        Intent::Local | Intent::Jupyter | Intent::Terminal | Intent::Prove => root.to_owned(),
         Intent::Test | Intent::Job => format!("{root}/{}", experiment.name),
     }
 }
@@ -294,6 +301,9 @@ fn argv(
 ) -> Vec<String> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     match program {
+        Program::Prove { asked } => {
+            vec!["python".to_owned(), "-c".to_owned(), PROVE.to_owned(), asked.clone()]
+        }
         Program::Script { file, args } => {
             let mut argv = vec!["python".to_owned(), format!("{}/{file}", experiment.name)];
             argv.extend(args.iter().cloned());
