@@ -12,6 +12,7 @@ pub mod diagnosis;
 pub mod dockerfile;
 pub mod env_check;
 pub mod env_vars;
+pub mod export;
 pub mod gpu;
 pub mod hint;
 pub mod image;

@@ -16,6 +16,7 @@ pub mod network;
 pub mod parallel;
 pub mod requirements;
 pub mod settings;
+pub mod specifications;
 pub mod templates;
 pub mod tree;
 

@@ -22,6 +22,7 @@ pub mod requirements;
 pub mod requires_dist;
 pub mod scan;
 pub mod source;
+pub mod specs;
 pub mod standard_library;
 pub mod target;
 pub mod version;

@@ -5,10 +5,12 @@
 //! to know them; what an instruction does stays the builder's affair. It accepts any text: what it
 //! cannot make sense of it leaves out, and the builder will say what is wrong.
 
+pub mod installs;
 pub mod lines;
 pub mod python;
 pub mod reference;
 pub mod rewrite;
+pub mod shell;
 pub mod substitute;
 
 use std::collections::BTreeMap;

@@ -11,7 +11,7 @@ pub struct Loose {
 }
 
 /// A file that is named by `-r` or `-c`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Include {
     /// 1-based.
     pub line: usize,
@@ -70,31 +70,55 @@ pub fn loose(files: &[File]) -> Vec<(&File, &Loose)> {
 /// backslash joins lines.
 pub fn read(text: &str) -> Requirements {
     let mut requirements = Requirements::default();
+    for (number, line) in logical_lines(text) {
+        take(&line, number, &mut requirements);
+    }
+    requirements
+}
+
+/// The lines as an installer joins them, without comments and empty ones, each with the number of its first.
+pub fn logical_lines(text: &str) -> Vec<(usize, String)> {
+    let mut lines = Vec::new();
     let mut joined = String::new();
     let mut first = 0;
+    let mut end = |first: usize, joined: &mut String| {
+        let line = without_comment(joined).trim().to_owned();
+        joined.clear();
+        if !line.is_empty() {
+            lines.push((first, line));
+        }
+    };
     for (index, line) in text.lines().enumerate() {
         if joined.is_empty() {
             first = index + 1;
         }
-        if let Some(front) = line.trim_end().strip_suffix('\\') {
+        // A comment's backslash joins nothing.
+        let comment = line.trim_start().starts_with('#');
+        if !comment && let Some(front) = line.trim_end().strip_suffix('\\') {
             joined.push_str(front);
             joined.push(' ');
             continue;
         }
         joined.push_str(line);
-        take(&std::mem::take(&mut joined), first, &mut requirements);
+        end(first, &mut joined);
     }
-    take(&joined, first, &mut requirements);
-    requirements
+    end(first, &mut joined);
+    lines
+}
+
+/// A comment begins at a `#` at the start or behind a space; one inside a URL is a fragment.
+fn without_comment(line: &str) -> &str {
+    let mut before = Some(' ');
+    for (at, c) in line.char_indices() {
+        if c == '#' && before.is_some_and(char::is_whitespace) {
+            return &line[..at];
+        }
+        before = Some(c);
+    }
+    line
 }
 
 fn take(line: &str, number: usize, requirements: &mut Requirements) {
-    // A comment begins at a `#` at the start or behind a space; one inside a URL is a fragment.
-    let line =
-        if line.trim_start().starts_with('#') { "" } else { line.split(" #").next().unwrap_or("") }.trim();
-    if line.is_empty() {
-        return;
-    }
     requirements.says = true;
     if line.starts_with('-') {
         take_option(line, number, requirements);
@@ -171,7 +195,8 @@ pub fn is_elsewhere(text: &str) -> bool {
     text.contains("://") && !text.starts_with("file:")
 }
 
-fn is_path(text: &str) -> bool {
+/// A folder or a file of this machine.
+pub fn is_path(text: &str) -> bool {
     const ARCHIVES: [&str; 7] = [".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar"];
     text.starts_with(['.', '~'])
         || text.starts_with("file:")
