@@ -279,8 +279,9 @@ impl<'a> Run<'a> {
                 self.resolver.resolve(path, &file.source.path, (asked.module, asked.names), &self.words)
             };
             match self.resolver.outcome(asked.outcome) {
-                Outcome::Local { files } => leads_to.extend(files.iter().cloned()),
-                Outcome::Editable { file, .. } => leads_to.push(file.clone()),
+                Outcome::Local { files } | Outcome::Editable { files, .. } => {
+                    leads_to.extend(files.iter().cloned());
+                }
                 _ => {}
             }
             self.asked.push(asked);

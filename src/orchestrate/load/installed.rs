@@ -33,13 +33,14 @@ pub enum Found {
     /// The owner of the file. Several where several have written it, and of a namespace alone, all that have a part
     /// in it.
     Distributions(Vec<Index>),
-    /// Source that is used in place.
+    /// Source that is used in place, with the files that the import loads: of the packages on the way, of the
+    /// module, and of the names that are modules in it.
     Editable {
         distribution: Index,
-        file: PathBuf,
+        files: Vec<PathBuf>,
     },
-    /// A file or folder that belongs to no distribution.
-    Loose(PathBuf),
+    /// Files that belong to no distribution, in the same way.
+    Loose(Vec<PathBuf>),
     /// A folder without `__init__.py` that belongs to no distribution: by itself nothing.
     Namespace,
 }

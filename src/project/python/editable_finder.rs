@@ -17,8 +17,8 @@ pub struct Mapping {
 }
 
 /// Reads it; `None` where it is not Python. Known are setuptools' `MAPPING` and `NAMESPACES` (64 and later), the
-/// calls `map_module` and `add_to_path` of `editables` (hatchling, pdm-backend), and the calls `install` of
-/// scikit-build-core and meson-python.
+/// calls `map_module` of `editables` (hatchling, pdm-backend), the calls `install` of scikit-build-core and of
+/// meson-python up to 0.13, and the finder that meson-python makes in a function since then.
 pub fn read(text: &str) -> Option<Mapping> {
     let module = ruff_python_parser::parse_module(text).ok()?;
     let mut mapping = Mapping::default();
@@ -35,6 +35,13 @@ pub fn read(text: &str) -> Option<Mapping> {
                 }
             }
             Stmt::Expr(expression) => mapping.called(&expression.value),
+            Stmt::FunctionDef(function) => {
+                for inner in &function.body {
+                    if let Stmt::Assign(assign) = inner {
+                        mapping.called(&assign.value);
+                    }
+                }
+            }
             _ => {}
         }
     }
@@ -80,7 +87,7 @@ impl Mapping {
             // `install({"pkg": "/path/__init__.py"}, …)` of scikit-build-core.
             ("install", [first @ Expr::Dict(_), ..]) => self.modules.extend(pairs(first)),
             // `install("name", {"pkg"}, "/build", …)` of meson-python.
-            ("install", [Expr::StringLiteral(_), names, ..]) => {
+            ("install" | "MesonpyMetaFinder", [Expr::StringLiteral(_), names, ..]) => {
                 self.names.extend(texts(names).unwrap_or_default());
             }
             _ => {}
@@ -142,6 +149,8 @@ mod tests {
         assert_eq!(modules(text), [("pkg".to_owned(), "/src/pkg/__init__.py".to_owned())]);
         let text = "install(\n    'thing',\n    {'thing', '_core'},\n    '/build/cp311',\n    ['ninja'],\n    False)\n";
         assert_eq!(read(text).unwrap().names, ["thing", "_core"]);
+        let text = "def init():\n    finder = MesonpyMetaFinder('thing', {'thing'}, '/build', [], False)\n    use(finder)\n";
+        assert_eq!(read(text).unwrap().names, ["thing"]);
     }
 
     #[test]

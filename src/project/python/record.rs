@@ -60,6 +60,20 @@ pub fn names(bytes: &[u8], path: &str) -> bool {
         || (path.contains([',', '"']) && entries(bytes).any(|entry| entry.path == path))
 }
 
+/// Whether it names a compiled library of any kind, also one that no `import` loads.
+pub fn has_native(bytes: &[u8]) -> bool {
+    NATIVE.iter().any(|ending| {
+        memchr::memmem::find_iter(bytes, ending).any(|at| {
+            let start = memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |before| before + 1);
+            let end =
+                memchr::memchr2(b',', b'\n', &bytes[start..]).map_or(bytes.len(), |length| start + length);
+            at < end && module_file::is_native(&String::from_utf8_lossy(&bytes[start..end]))
+        })
+    })
+}
+
+const NATIVE: [&[u8]; 4] = [b".so", b".pyd", b".dylib", b".dll"];
+
 /// What lies at the top, seen without looking at more than the beginnings of lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tops {
@@ -196,10 +210,19 @@ mod tests {
     }
 
     #[test]
+    fn compiled_libraries_are_seen_among_files_that_only_look_like_them() {
+        assert!(has_native(RECORD));
+        assert!(has_native(b"a.sorted.py,,\nlib/libx.so.2,sha256=a,1\n"));
+        for record in [&b"a.sorted.py,sha256=.so,1\nb.so/x.py,,\n"[..], b"x.py,,", b""] {
+            assert!(!has_native(record), "{}", String::from_utf8_lossy(record));
+        }
+    }
+
+    #[test]
     fn garbage_makes_no_panic() {
         for bytes in [&b"\"never closed"[..], b"\"", b",,,", b"\n\n", &[0xff, 0xfe, 0, b'\n', b',']] {
             let _ = entries(bytes).count();
-            let _ = tops(bytes);
+            let _ = (tops(bytes), has_native(bytes));
             assert!(!names(bytes, "x.py"));
         }
     }

@@ -34,7 +34,7 @@ pub enum Outcome {
     /// Of an editable install: code like the project's own, with a distribution's name on it.
     Editable {
         distribution: Index,
-        file: PathBuf,
+        files: Vec<PathBuf>,
     },
     /// Of a namespace several modules are taken, dotted, and each has its own answer.
     Each(Vec<(String, Outcome)>),
@@ -230,14 +230,14 @@ impl<'a> Resolver<'a> {
     fn of_found(&self, found: &Found, is_here: bool) -> Option<Outcome> {
         match found {
             Found::Distributions(all) => Some(Outcome::Installed(all.clone())),
-            Found::Editable { distribution, file } => {
+            Found::Editable { distribution, files } => {
                 // The project itself, installed for convenience.
-                if file.starts_with(&self.root) {
-                    return Some(Outcome::Local { files: vec![file.clone()] });
+                if files.iter().any(|file| file.starts_with(&self.root)) {
+                    return Some(Outcome::Local { files: files.clone() });
                 }
-                Some(Outcome::Editable { distribution: *distribution, file: file.clone() })
+                Some(Outcome::Editable { distribution: *distribution, files: files.clone() })
             }
-            Found::Loose(file) if !is_here => Some(Outcome::Local { files: vec![file.clone()] }),
+            Found::Loose(files) if !is_here => Some(Outcome::Local { files: files.clone() }),
             Found::Namespace if !is_here => Some(Outcome::Namespace),
             Found::Loose(_) | Found::Namespace | Found::Nothing => None,
         }

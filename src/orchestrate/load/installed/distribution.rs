@@ -197,7 +197,13 @@ impl Distribution {
 
     /// Whether it has compiled libraries, also such as only `ctypes` loads.
     pub fn is_native(&self) -> bool {
-        self.files().is_some_and(|files| files.iter().any(|file| module_file::is_native(&file.recorded)))
+        match self.kind {
+            // Whoever asks this asks it of every distribution, and a list may have ten thousand lines.
+            Kind::DistInfo => self.list().is_some_and(record::has_native),
+            Kind::EggInfo | Kind::EggInfoFile | Kind::Egg | Kind::Conda => self
+                .files()
+                .is_some_and(|files| files.iter().any(|file| module_file::is_native(&file.recorded))),
+        }
     }
 
     /// Those of its files that lie outside the folder for packages: scripts, data.

@@ -109,13 +109,22 @@ impl Editables {
         None
     }
 
-    /// Folders that finders add to a namespace.
-    pub(super) fn portions(&self, dotted: &str) -> impl Iterator<Item = (Option<Index>, &Path)> {
-        let dotted = dotted.to_owned();
-        self.finders.iter().flat_map(move |finder| {
-            let folders = finder.mapping.namespaces.get(&dotted).into_iter().flatten();
-            folders.map(|folder| (finder.owner, Path::new(folder)))
-        })
+    /// What finders add to a namespace: folders, and with `None` modules that they know one by one.
+    pub(super) fn portions(&self, dotted: &str) -> Vec<(Option<Index>, Option<&Path>)> {
+        let mut portions = Vec::new();
+        let inside = format!("{dotted}.");
+        for Finder { mapping, owner } in &self.finders {
+            let folders = mapping.namespaces.get(dotted);
+            portions.extend(
+                folders.into_iter().flatten().map(|folder| (*owner, Some(Path::new(folder.as_str())))),
+            );
+            if !mapping.modules.contains_key(dotted)
+                && mapping.modules.keys().any(|module| module.starts_with(&inside))
+            {
+                portions.push((*owner, None));
+            }
+        }
+        portions
     }
 
     /// The distribution that is installed in place from a folder that this lies in.
@@ -147,13 +156,14 @@ fn mapping(file: &Path) -> Option<Mapping> {
 
 /// The distribution that a `.pth` file is named after: `__editable__.NAME-1.0.pth` (setuptools), `_NAME.pth`
 /// (hatchling), `NAME.pth` (flit, poetry, pdm), `_editable_impl_NAME.pth`, `NAME-editable.pth` (meson-python),
-/// `_NAME_editable.pth` (scikit-build-core).
+/// `_NAME_editable.pth` and `_editable_skbc_NAME.pth` (scikit-build-core).
 fn meant(file: &str) -> String {
     let stem = file.strip_suffix(".pth").unwrap_or(file);
     let name = match stem.strip_prefix("__editable__.") {
         Some(rest) => rest.split_once('-').map_or(rest, |(name, _)| name),
         None => stem
             .strip_prefix("_editable_impl_")
+            .or_else(|| stem.strip_prefix("_editable_skbc_"))
             .or_else(|| stem.strip_suffix("-editable"))
             .or_else(|| stem.strip_prefix('_')?.strip_suffix("_editable"))
             .or_else(|| stem.strip_prefix('_'))
@@ -175,6 +185,7 @@ mod tests {
             "_editable_impl_scaf_ed.pth",
             "scaf-ed-editable.pth",
             "_scaf_ed_editable.pth",
+            "_editable_skbc_scaf_ed.pth",
         ] {
             assert_eq!(meant(file), "scaf-ed", "{file}");
         }

@@ -27,7 +27,8 @@ struct Module {
 /// A folder that submodules are looked for in.
 #[derive(Clone)]
 struct Portion {
-    folder: PathBuf,
+    /// `None` where a finder knows each of its modules.
+    folder: Option<PathBuf>,
     place: Place,
 }
 
@@ -71,14 +72,15 @@ impl Installed {
         let parts: Vec<&str> = dotted.split('.').collect();
         let whole = |found| vec![(dotted.to_owned(), found)];
         let (located, shared) = self.locate(&parts);
-        let portions = match &located {
+        let portions = portions_of(&located);
+        match &located {
             Located::Nothing => return whole(Found::Nothing),
-            Located::Module(module) if names.is_empty() || !shared => return whole(self.owner(module)),
-            Located::Module(Module { package: None, .. }) => return whole(self.found(&located)),
-            Located::Module(Module { package: Some(package), .. }) => vec![package.clone()],
-            Located::Namespace(_) if names.is_empty() => return whole(self.found(&located)),
-            Located::Namespace(portions) => portions.clone(),
-        };
+            Located::Module(module) if !shared => return whole(self.owner(module, &parts, names)),
+            _ if names.is_empty() || portions.is_empty() => {
+                return whole(self.found(&located, &parts, names));
+            }
+            Located::Module(_) | Located::Namespace(_) => {}
+        }
         let is_namespace = matches!(located, Located::Namespace(_));
         let mut each = Vec::new();
         for name in names.iter().filter(|name| module_file::is_identifier(name)) {
@@ -86,20 +88,30 @@ impl Installed {
             let found = match self.child(&portions, name, &child) {
                 // An attribute of the package; a namespace has none.
                 Located::Nothing if !is_namespace => continue,
-                other => self.found(&other),
+                other => self.found(&other, &child, &[]),
             };
             each.push((child.join("."), found));
         }
         if each.is_empty() {
-            return whole(self.found(&located));
+            return whole(self.found(&located, &parts, names));
         }
         each
     }
 
-    fn found(&self, located: &Located) -> Found {
+    /// The distribution that put a program of this name into the environment's `bin`. Reads every list of files.
+    pub fn program(&self, name: &str) -> Option<Index> {
+        // `lib/python3.11/site-packages` of the environment, of `/usr/local` and of `~/.local` alike.
+        let recorded = format!("../../../bin/{name}");
+        self.distributions()
+            .iter()
+            .position(|one| one.kind != Kind::Conda && one.lists(&recorded) == Some(true))
+            .map(Index)
+    }
+
+    fn found(&self, located: &Located, parts: &[&str], names: &[String]) -> Found {
         match located {
             Located::Nothing => Found::Nothing,
-            Located::Module(module) => self.owner(module),
+            Located::Module(module) => self.owner(module, parts, names),
             Located::Namespace(portions) => self.namespace(portions),
         }
     }
@@ -118,23 +130,18 @@ impl Installed {
         if matches!(located, Located::Nothing) {
             return (self.mapped(parts), false);
         }
-        let shared = self.owners().of(top).len() != 1 || matches!(located, Located::Namespace(_));
+        let shared = self.owners().of(top).len() > 1 || matches!(located, Located::Namespace(_));
         if !shared {
             return (located, false);
         }
         for depth in 1..parts.len() {
-            let portions = match &located {
-                Located::Nothing => return (Located::Nothing, true),
-                Located::Module(Module { package: None, .. }) => break,
-                Located::Module(Module { package: Some(package), .. }) => {
-                    let mut portions = vec![package.clone()];
-                    if depth == 1 {
-                        portions.extend(self.extended(top, package));
-                    }
-                    portions
-                }
-                Located::Namespace(portions) => portions.clone(),
-            };
+            let mut portions = portions_of(&located);
+            if portions.is_empty() {
+                break;
+            }
+            if let (1, Located::Module(Module { package: Some(package), .. })) = (depth, &located) {
+                portions.extend(self.extended(top, package));
+            }
             let next = self.child(&portions, parts[depth], &parts[..=depth]);
             // A package may make modules as it runs; a namespace cannot.
             if matches!(next, Located::Nothing) && matches!(located, Located::Module(_)) {
@@ -151,7 +158,7 @@ impl Installed {
             let Some(top) = root.tops.get(name) else { continue };
             let place = Place::Root { root: number, relative: String::new() };
             let folder = root.path.join(name);
-            let portion = || Portion { folder: folder.clone(), place: place.below(name) };
+            let portion = || Portion { folder: Some(folder.clone()), place: place.below(name) };
             if top.folder
                 && let Some(init) = init(&folder, &self.tag)
             {
@@ -175,10 +182,13 @@ impl Installed {
     }
 
     fn mapped_portions(&self, dotted: &str) -> Vec<Portion> {
-        let portions = self.editables.portions(dotted);
+        let portions = self.editables.portions(dotted).into_iter();
         portions
-            .filter(|(_, folder)| folder.is_dir())
-            .map(|(owner, folder)| Portion { folder: folder.to_owned(), place: Place::Mapped { owner } })
+            .filter(|(_, folder)| folder.is_none_or(Path::is_dir))
+            .map(|(owner, folder)| Portion {
+                folder: folder.map(Path::to_owned),
+                place: Place::Mapped { owner },
+            })
             .collect()
     }
 
@@ -186,17 +196,18 @@ impl Installed {
     fn child(&self, portions: &[Portion], name: &str, parts: &[&str]) -> Located {
         let mut deeper = Vec::new();
         for portion in portions {
-            let folder = portion.folder.join(name);
-            let inner = || Portion { folder: folder.clone(), place: portion.place.below(name) };
+            let Some(outer) = &portion.folder else { continue };
+            let folder = outer.join(name);
+            let inner = || Portion { folder: Some(folder.clone()), place: portion.place.below(name) };
             let is_folder = folder.is_dir();
             if is_folder && let Some(init) = init(&folder, &self.tag) {
                 let place = portion.place.below(name).below(&init);
                 return Located::Module(Module { file: folder.join(&init), package: Some(inner()), place });
             }
-            let files = names_in(&portion.folder);
-            if let Some(file) = module_in(&portion.folder, &files, name, &self.tag) {
+            let files = names_in(outer);
+            if let Some(file) = module_in(outer, &files, name, &self.tag) {
                 let place = portion.place.below(file);
-                return Located::Module(Module { file: portion.folder.join(file), package: None, place });
+                return Located::Module(Module { file: outer.join(file), package: None, place });
             }
             if is_folder {
                 deeper.push(inner());
@@ -213,7 +224,7 @@ impl Installed {
         let Some(mapped) = self.editables.mapped(parts, &self.distributions) else { return Located::Nothing };
         let place = Place::Mapped { owner: mapped.owner };
         if mapped.path.is_dir() {
-            let package = Portion { folder: mapped.path.clone(), place: place.clone() };
+            let package = Portion { folder: Some(mapped.path.clone()), place: place.clone() };
             let file = init(&mapped.path, &self.tag).map(|init| mapped.path.join(init));
             return match file {
                 Some(file) => Located::Module(Module { file, package: Some(package), place }),
@@ -238,7 +249,7 @@ impl Installed {
             .enumerate()
             .filter(|(_, root)| root.tops.get(top).is_some_and(|top| top.folder))
             .map(|(number, root)| Portion {
-                folder: root.path.join(top),
+                folder: Some(root.path.join(top)),
                 place: Place::Root { root: number, relative: top.to_owned() },
             })
             .filter(|portion| portion.folder != package.folder)
@@ -246,19 +257,50 @@ impl Installed {
         if others.is_empty() {
             return others;
         }
-        let bytes = bounded::read(&package.folder.join("__init__.py"), bounded::SMALL).unwrap_or_default();
+        let init = package.folder.as_ref().map(|folder| folder.join("__init__.py"));
+        let bytes = init.and_then(|init| bounded::read(&init, bounded::SMALL).ok()).unwrap_or_default();
         let takes_in = [&b"extend_path"[..], b"declare_namespace"]
             .iter()
             .any(|word| memchr::memmem::find(&bytes, word).is_some());
         if takes_in { others } else { Vec::new() }
     }
 
+    /// The files that an import loads, of the packages on its way and of names that are modules too.
+    fn loaded(&self, parts: &[&str], names: &[String]) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut take = |located: &Located| {
+            if let Located::Module(module) = located {
+                // setuptools' strict mode makes a folder of links to the source.
+                let source = fs::read_link(&module.file).ok().filter(|target| target.is_absolute());
+                let file = source.unwrap_or_else(|| module.file.clone());
+                if !files.contains(&file) {
+                    files.push(file);
+                }
+            }
+        };
+        let Some(top) = parts.first() else { return files };
+        let mut located = self.top(top);
+        if matches!(located, Located::Nothing) {
+            located = self.mapped(&parts[..1]);
+        }
+        take(&located);
+        for depth in 1..parts.len() {
+            located = self.child(&portions_of(&located), parts[depth], &parts[..=depth]);
+            take(&located);
+        }
+        let portions = portions_of(&located);
+        for name in names.iter().filter(|name| !portions.is_empty() && module_file::is_identifier(name)) {
+            take(&self.child(&portions, name, &[parts, &[name.as_str()]].concat()));
+        }
+        files
+    }
+
     /// Whose file it is.
-    fn owner(&self, module: &Module) -> Found {
-        let editable = |distribution| Found::Editable { distribution, file: module.file.clone() };
+    fn owner(&self, module: &Module, parts: &[&str], names: &[String]) -> Found {
+        let editable = |distribution| Found::Editable { distribution, files: self.loaded(parts, names) };
         let (root, relative) = match &module.place {
             Place::Mapped { owner: Some(owner) } => return editable(*owner),
-            Place::Mapped { owner: None } => return Found::Loose(module.file.clone()),
+            Place::Mapped { owner: None } => return Found::Loose(self.loaded(parts, names)),
             Place::Root { root, relative } => (*root, relative.as_str()),
         };
         let added_by = self.roots[root].added_by;
@@ -274,7 +316,27 @@ impl Installed {
             }
             _ => return Found::Distributions(owners),
         }
-        self.owner_by_other_means(root, relative, module)
+        let owners = self.owners_by_other_means(root, relative);
+        if !owners.is_empty() {
+            return Found::Distributions(owners);
+        }
+        let files = self.loaded(parts, names);
+        let Some((distribution, link, target)) = self.linked(root, relative) else {
+            return Found::Loose(files);
+        };
+        let source = |file: PathBuf| {
+            file.strip_prefix(&link).map_or_else(|_| target.clone(), |inner| target.join(inner))
+        };
+        Found::Editable { distribution, files: files.into_iter().map(source).collect() }
+    }
+
+    /// A link into a source tree, as flit makes it: whose, from where, whereto.
+    fn linked(&self, root: usize, relative: &str) -> Option<(Index, PathBuf, PathBuf)> {
+        let folder = &self.roots[root].path;
+        let link = folder.join(relative.split('/').next()?);
+        let target = folder.join(fs::read_link(&link).ok()?);
+        let distribution = self.editables.of_source(&target, &self.distributions)?;
+        Some((distribution, link, target))
     }
 
     /// The distribution whose `.pth` file adds this entry as its source. A folder inside the site folder is no source:
@@ -290,7 +352,7 @@ impl Installed {
         self.index_of(&self[index].normalised).unwrap_or(index)
     }
 
-    fn owner_by_other_means(&self, root: usize, relative: &str, module: &Module) -> Found {
+    fn owners_by_other_means(&self, root: usize, relative: &str) -> Vec<Index> {
         let folder = &self.roots[root].path;
         // A folder inside a site folder that a `.pth` file adds, as pywin32 does.
         for (number, outer) in self.roots.iter().enumerate() {
@@ -299,7 +361,7 @@ impl Installed {
             {
                 let owners = self.owners_of_file(number, &format!("{}/{relative}", inside.display()));
                 if !owners.is_empty() {
-                    return Found::Distributions(owners);
+                    return owners;
                 }
             }
         }
@@ -310,24 +372,14 @@ impl Installed {
         };
         let listed: Vec<Index> = (0..self.distributions.len()).filter(listing).map(Index).collect();
         if !listed.is_empty() {
-            return Found::Distributions(listed);
+            return listed;
         }
         let conda = |number: &usize| {
             let distribution = &self.distributions[*number];
             let is_conda = distribution.kind == Kind::Conda && folder.starts_with(&distribution.folder);
             is_conda && distribution.lists(relative) == Some(true)
         };
-        if let Some(number) = (0..self.distributions.len()).find(conda) {
-            return Found::Distributions(vec![Index(number)]);
-        }
-        // A link into a source tree, as flit makes.
-        let top = folder.join(relative.split('/').next().unwrap_or(relative));
-        if let Ok(target) = fs::read_link(&top)
-            && let Some(distribution) = self.editables.of_source(&folder.join(target), &self.distributions)
-        {
-            return Found::Editable { distribution, file: module.file.clone() };
-        }
-        Found::Loose(module.file.clone())
+        (0..self.distributions.len()).find(conda).map(Index).into_iter().collect()
     }
 
     /// Those that have this file in their list; where only one claims the name at the top, that one.
@@ -404,6 +456,15 @@ impl Installed {
         owners.sort_unstable();
         owners.dedup();
         if owners.is_empty() { Found::Namespace } else { Found::Distributions(owners) }
+    }
+}
+
+/// Where submodules are looked for.
+fn portions_of(located: &Located) -> Vec<Portion> {
+    match located {
+        Located::Nothing => Vec::new(),
+        Located::Module(module) => module.package.clone().into_iter().collect(),
+        Located::Namespace(portions) => portions.clone(),
     }
 }
 

@@ -98,17 +98,18 @@ fn found(installed: &Installed, dotted: &str) -> String {
 }
 
 fn said(installed: &Installed, found: &Found) -> String {
-    let base = |file: &Path| {
+    let last_two = |file: &PathBuf| {
         let names: Vec<_> =
             file.components().rev().take(2).map(|part| part.as_os_str().to_string_lossy()).collect();
         names.into_iter().rev().collect::<Vec<_>>().join("/")
     };
+    let base = |files: &[PathBuf]| files.iter().map(last_two).collect::<Vec<_>>().join(", ");
     match found {
         Found::Nothing => "nothing".to_owned(),
         Found::Namespace => "namespace".to_owned(),
-        Found::Loose(file) => format!("loose {}", base(file)),
-        Found::Editable { distribution, file } => {
-            format!("editable {} {}", installed[*distribution].name(), base(file))
+        Found::Loose(files) => format!("loose {}", base(files)),
+        Found::Editable { distribution, files } => {
+            format!("editable {} {}", installed[*distribution].name(), base(files))
         }
         Found::Distributions(owners) => {
             let one = |index: &Index| format!("{} {}", installed[*index].name(), installed[*index].version());

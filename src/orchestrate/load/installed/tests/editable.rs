@@ -83,6 +83,39 @@ fn the_finder_of_setuptools() {
 }
 
 #[test]
+fn a_finder_that_knows_the_modules_of_a_namespace_one_by_one() {
+    let made = Made::new();
+    let project = made.beside("project");
+    put(&project.join("shared/mine/__init__.py"), "");
+    put(&project.join("shared/not_mine/__init__.py"), "");
+    let finder = format!(
+        "MAPPING = {{'shared.mine': '{}/shared/mine'}}\nNAMESPACES = {{'shared': []}}\n",
+        project.display()
+    );
+    editable(&made, "my-lib", &project, &[("x.pth", "import _x_finder"), ("_x_finder.py", &finder)]);
+    let installed = made.read();
+    assert_eq!(found(&installed, "shared.mine.deep"), "editable my-lib mine/__init__.py");
+    assert_eq!(found(&installed, "shared"), "my-lib 0.1");
+    assert_eq!(
+        each(&installed, "shared", &["mine", "not_mine"]),
+        ["shared.mine: editable my-lib mine/__init__.py", "shared.not_mine: nothing"]
+    );
+}
+
+#[test]
+fn a_folder_of_links_as_the_strict_mode_of_setuptools_makes_it() {
+    let made = Made::new();
+    let project = made.beside("project");
+    put(&project.join("src/mylib/__init__.py"), "");
+    let links = project.join("build/__editable__.my_lib-0.1-py3-none-any");
+    fs::create_dir_all(links.join("mylib")).unwrap();
+    symlink(project.join("src/mylib/__init__.py"), links.join("mylib/__init__.py")).unwrap();
+    editable(&made, "my-lib", &project, &[("__editable__.my_lib-0.1.pth", links.to_str().unwrap())]);
+    let Found::Editable { files, .. } = made.read().find("mylib", &[]) else { panic!() };
+    assert_eq!(files, [project.join("src/mylib/__init__.py")]);
+}
+
+#[test]
 fn what_lies_in_the_site_folder_comes_before_a_finder() {
     let made = Made::new();
     let project = made.beside("project");
@@ -174,7 +207,37 @@ fn a_link_into_the_source_as_flit_makes_it() {
     put(&project.join("linked/__init__.py"), "");
     editable(&made, "linked-lib", &project, &[]);
     symlink(project.join("linked"), made.site().join("linked")).unwrap();
-    assert_eq!(found(&made.read(), "linked"), "editable linked-lib linked/__init__.py");
+    let Found::Editable { files, .. } = made.read().find("linked", &[]) else { panic!() };
+    assert_eq!(files, [project.join("linked/__init__.py")]);
+}
+
+#[test]
+fn the_files_that_an_import_of_editable_code_loads() {
+    let made = Made::new();
+    let source = made.beside("project/src");
+    for file in [
+        "mylib/__init__.py",
+        "mylib/deep/__init__.py",
+        "mylib/deep/one.py",
+        "mylib/deep/two.py",
+        "mylib/bare/x.py",
+    ] {
+        put(&source.join(file), "");
+    }
+    editable(&made, "my-lib", &made.beside("project"), &[("my_lib.pth", source.to_str().unwrap())]);
+    put(&made.beside("extra/tools/__init__.py"), "");
+    put(&made.beside("extra/tools/hammer.py"), "");
+    made.put("extra.pth", made.beside("extra").to_str().unwrap());
+    let installed = made.read();
+    let start = "editable my-lib mylib/__init__.py";
+    assert_eq!(found(&installed, "mylib.deep.one"), format!("{start}, deep/__init__.py, deep/one.py"));
+    assert_eq!(found(&installed, "mylib.bare.x"), format!("{start}, bare/x.py"));
+    assert_eq!(found(&installed, "mylib.gone.x"), start);
+    assert_eq!(
+        each(&installed, "mylib.deep", &["one", "attribute", "two"]),
+        [format!("mylib.deep: {start}, deep/__init__.py, deep/one.py, deep/two.py")]
+    );
+    assert_eq!(found(&installed, "tools.hammer"), "loose tools/__init__.py, tools/hammer.py");
 }
 
 #[test]

@@ -203,3 +203,14 @@ fn imports_with_odd_top_folders_are_answered_as_python_would() {
     assert_eq!(found(&installed, "docs.conf"), "pytorch-accelerated 0.1.61");
     assert_eq!(found(&installed, "docs.other"), "nothing");
 }
+
+#[test]
+fn the_distribution_that_a_program_comes_with() {
+    let made = Made::new();
+    made.wheel("torch", "2.0", &["torch/__init__.py", "../../../bin/torchrun"]);
+    made.wheel("other", "1.0", &["other.py", "bin/torchrunner"]);
+    let installed = made.read();
+    let torch = installed.program("torchrun").unwrap();
+    assert_eq!(installed[torch].name(), "torch");
+    assert_eq!((installed.program("torchru"), installed.program("torchrunner")), (None, None));
+}
