@@ -6,6 +6,7 @@ pub mod direct_url;
 pub mod distributions;
 pub mod editable_finder;
 pub mod egg_info;
+pub mod implied;
 pub mod import_names;
 pub mod imports;
 pub mod index_option;

@@ -3,7 +3,7 @@
 use ruff_python_parser::{ParseError, parse_module};
 
 use super::places::Places;
-use super::scan::walk::{Depth, Walk};
+use super::scan::{self, walk::Walk};
 use super::target::Target;
 
 /// One imported module: `import a.b` is one, `import a, b` two, `from a import b, c` one.
@@ -116,9 +116,9 @@ pub fn imports(source: &str) -> Result<Vec<Import>, SyntaxError> {
     // Expressions are many and imports by name are few: most files are spared the walk.
     let by_name = source.contains("import_module") || source.contains("__import__");
     let target = Target::default();
-    let mut walk = Walk::new(source, &target, if by_name { Depth::ByName } else { Depth::Statements });
+    let mut walk = Walk::new(source, &target, by_name.then(|| &*scan::BY_NAME));
     walk.body(parsed.suite());
-    Ok(walk.into_imports())
+    Ok(scan::imports_of(walk, source, &target))
 }
 
 /// A parser's words as a part of a sentence.

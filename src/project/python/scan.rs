@@ -3,18 +3,34 @@
 //! Nothing here looks at another file or at the machine. A text that is no Python 3 is read as far as it can
 //! be: see [`Scan::broken`].
 
-pub(crate) mod condition;
+mod calls;
+mod cell;
+mod command;
+mod condition;
 pub(crate) mod names;
+mod nesting;
+mod place;
 mod script_block;
+pub(crate) mod text;
 pub(crate) mod walk;
+pub(crate) mod words;
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 use ruff_python_ast::{Mod, PythonVersion};
-use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
+use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
+use ruff_text_size::TextSize;
 
+use super::implied::{Active, Finder};
 use super::imports::{Guard, Import, SyntaxError};
 use super::places::Places;
 use super::target::Target;
-use walk::{Depth, Walk};
+use calls::Reader;
+use cell::Cell;
+use names::Names;
+use walk::{Triggers, Walk};
 
 pub use script_block::ScriptBlock;
 
@@ -153,54 +169,193 @@ pub struct Write {
 }
 
 /// Scans a text. Only what cannot be read at all is refused: a text with a NUL in it, which Python refuses,
-/// too.
+/// too, and one that is nested deeper than any stack.
 pub fn scan(source: &str, target: &Target, kind: Kind) -> Result<Scan, SyntaxError> {
-    let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-    if let Some(place) = source.find('\0') {
-        let (line, column) = Places::new(source).of_offset(place);
-        return Err(SyntaxError { message: "source code cannot contain NUL".to_owned(), line, column });
+    scan_within(source.strip_prefix('\u{feff}').unwrap_or(source), target, kind, 0)
+}
+
+fn scan_within(source: &str, target: &Target, kind: Kind, depth: u32) -> Result<Scan, SyntaxError> {
+    refuse(source)?;
+    if kind == Kind::Script {
+        return Ok(scan_parsed(source, &parsed(source, target, kind), target, kind, depth));
     }
+    let cell = Cell::read(source);
+    let (mut text, mut tree) = (cell.python.as_str(), parsed(&cell.python, target, kind));
+    let automatic = if tree.has_invalid_syntax() { cell.with_automatic_magics() } else { None };
+    if let Some(automatic) = &automatic {
+        let again = parsed(automatic, target, kind);
+        if again.has_valid_syntax() {
+            (text, tree) = (automatic, again);
+        }
+    }
+    let mut found = if cell.uncertain && tree.has_invalid_syntax() {
+        Scan::default()
+    } else {
+        scan_parsed(text, &tree, target, kind, depth)
+    };
+    if !cell.commands.is_empty() {
+        let names = Names::default();
+        let mut reader = Reader::new(&names, source, Kind::Cell, target, &mut found);
+        for (line, text) in &cell.commands {
+            reader.shell_cell(*line, text);
+        }
+    }
+    found.writes = cell.writes;
+    Ok(found)
+}
+
+fn refuse(source: &str) -> Result<(), SyntaxError> {
+    let refused = |place: usize, message: &str| {
+        let (line, column) = Places::new(source).of_offset(place);
+        Err(SyntaxError { message: message.to_owned(), line, column })
+    };
+    if let Some(place) = source.find('\0') {
+        return refused(place, "source code cannot contain NUL");
+    }
+    if u32::try_from(source.len()).is_err() {
+        return refused(0, "the text has more than 4 GiB");
+    }
+    match nesting::too_deep(source) {
+        Some(place) => refused(place, "an expression is nested too deeply"),
+        None => Ok(()),
+    }
+}
+
+fn parsed(source: &str, target: &Target, kind: Kind) -> Parsed<Mod> {
     let mode = match kind {
         Kind::Script => Mode::Module,
         Kind::Cell => Mode::Ipython,
     };
     let (major, minor) = target.python;
-    let options = ParseOptions::from(mode).with_target_version(PythonVersion { major, minor });
-    let parsed = parse_unchecked(source, options);
+    parse_unchecked(source, ParseOptions::from(mode).with_target_version(PythonVersion { major, minor }))
+}
+
+fn scan_parsed(source: &str, parsed: &Parsed<Mod>, target: &Target, kind: Kind, depth: u32) -> Scan {
     let broken = parsed.has_invalid_syntax();
     let mut problems: Vec<SyntaxError> =
         parsed.errors().iter().take(1).map(|error| SyntaxError::of(error, source)).collect();
-    for error in parsed.unsupported_syntax_errors() {
-        let (line, column) = Places::new(source).of(error.range.start());
-        problems.push(SyntaxError { message: super::imports::lower_first(&error.to_string()), line, column });
+    if !broken {
+        for error in parsed.unsupported_syntax_errors() {
+            let (line, column) = Places::new(source).of(error.range.start());
+            let message = super::imports::lower_first(&error.to_string());
+            problems.push(SyntaxError { message, line, column });
+        }
     }
-    let Mod::Module(module) = parsed.syntax() else { return Ok(Scan::default()) };
+    let Mod::Module(module) = parsed.syntax() else { return Scan::default() };
 
-    let mut walk = Walk::new(source, target, Depth::ByName);
+    // Statements are few, and most often they say that nothing in the expressions matters.
+    let mut walk = Walk::new(source, target, None);
     walk.body(&module.body);
+    let mut imports = walk.take_imports();
+    let mut active = Active::of(&imports);
+    let signs = SIGNS.is_match(source);
+    let asked = signs || active.asks() || kind == Kind::Cell;
+    let mut triggers = Triggers::default();
+    if asked {
+        active.add("(anywhere)");
+        active.add_to(&mut triggers);
+        if signs {
+            triggers.calls.add(&calls::CALLS);
+            triggers.keywords.add(&calls::KEYWORDS);
+        }
+        walk = Walk::new(source, target, Some(&triggers));
+        walk.body(&module.body);
+        imports = walk.take_imports();
+    }
     let mut found = Scan {
+        imports,
         attempts: std::mem::take(&mut walk.attempts),
         is_program: walk.is_program,
-        imports: walk.into_imports(),
         broken,
         problems,
         ..Scan::default()
     };
+    let mut reader = Reader::new(&walk.names, source, kind, target, &mut found);
+    reader.depth = depth;
+    let mut finder = Finder::new(&active, &walk.names, target, source);
+    for seen in &walk.seen {
+        reader.read(seen);
+        finder.seen(seen);
+    }
+    let Reader { variables, magics, .. } = reader;
+    for (kind, words) in [("(variables)", variables), ("(magics)", magics)] {
+        for (name, value, line) in words {
+            finder.word(kind, &name, &value, line);
+        }
+    }
     if broken {
-        let mut places = Places::new(source);
-        let mut wrong: Vec<(u32, u32)> = parsed
-            .errors()
-            .iter()
-            .map(|error| (places.of(error.location.start()).0, places.of(error.location.end()).0))
-            .collect();
-        wrong.sort_unstable();
-        found.imports.retain(|import| !wrong.iter().any(|(top, end)| (*top..=*end).contains(&import.line)));
+        without_errors(source, parsed, &mut found.imports);
     }
-    match script_block::read(source) {
-        Ok(block) => found.script_block = block,
-        Err(problem) => found.problems.push(problem),
+    for import in &found.imports {
+        finder.import(import);
     }
-    Ok(found)
+    found.implied = finder.into_found();
+    found.imports.sort_by_key(|import| (import.line, import.column));
+    if kind == Kind::Script && depth == 0 {
+        match script_block::read(source) {
+            Ok(block) => found.script_block = block,
+            Err(problem) => found.problems.push(problem),
+        }
+        found.installs.extend(cell::commented_installs(source));
+        found.installs.sort_by_key(|install| install.line);
+    }
+    found
+}
+
+/// Takes away the imports in lines that hold an error.
+fn without_errors(source: &str, parsed: &Parsed<Mod>, imports: &mut Vec<Import>) {
+    let mut places = Places::new(source);
+    let mut wrong: Vec<(TextSize, TextSize)> =
+        parsed.errors().iter().map(|error| (error.location.start(), error.location.end())).collect();
+    wrong.sort_unstable();
+    let wrong: HashSet<u32> = wrong
+        .into_iter()
+        .flat_map(|(start, end)| {
+            let (top, _) = places.of(start);
+            let (bottom, _) = places.of(end);
+            // What an error takes in beyond a few lines is what followed it.
+            top..=bottom.min(top.saturating_add(8))
+        })
+        .collect();
+    imports.retain(|import| !wrong.contains(&import.line));
+}
+
+/// Signs of what is understood whatever is imported.
+static SIGNS: LazyLock<Signs> = LazyLock::new(|| Signs::of(&calls::SIGNS));
+
+/// Words of which any one in a text is enough.
+struct Signs(Option<AhoCorasick>);
+
+impl Signs {
+    fn of(words: &[&str]) -> Self {
+        Self(AhoCorasick::new(words).ok())
+    }
+
+    fn is_match(&self, text: &str) -> bool {
+        self.0.as_ref().is_none_or(|words| words.is_match(text))
+    }
+}
+
+/// What is looked at for imports by name alone.
+pub(crate) static BY_NAME: LazyLock<Triggers> = LazyLock::new(|| {
+    let mut triggers = Triggers::default();
+    triggers.calls.add(&calls::BY_NAME);
+    triggers
+});
+
+/// The imports of a finished walk, those by name included.
+pub(crate) fn imports_of(mut walk: Walk<'_>, source: &str, target: &Target) -> Vec<Import> {
+    let imports = walk.take_imports();
+    if walk.seen.is_empty() {
+        return imports;
+    }
+    let mut found = Scan { imports, ..Scan::default() };
+    let mut reader = Reader::new(&walk.names, source, Kind::Script, target, &mut found);
+    for seen in &walk.seen {
+        reader.read(seen);
+    }
+    found.imports.sort_by_key(|import| (import.line, import.column));
+    found.imports
 }
 
 #[cfg(test)]

@@ -1,11 +1,35 @@
 //! What the names of a file stand for: modules and what was taken out of them, and values given to them.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
-use ruff_python_ast::Expr;
+use ruff_python_ast::{Expr, ExprAttribute};
 
-/// How deep a name may stand for a name that stands for a name.
-const LONGEST_CHAIN: u32 = 8;
+/// How many steps a question may take. Names stand for names, and `x = x + x` is made quickly.
+const STEPS: u32 = 500;
+/// How many steps all questions about a file may take.
+const ALL_STEPS: u32 = 4_000_000;
+
+/// Steps that are left.
+pub(super) struct Steps(Cell<u32>);
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self(Cell::new(ALL_STEPS))
+    }
+}
+
+impl Steps {
+    pub(super) fn begin(&self) {
+        self.0.set(STEPS);
+    }
+
+    /// `None` where there are no more.
+    pub(super) fn take(&self) -> Option<()> {
+        self.0.set(self.0.get().checked_sub(1)?);
+        Some(())
+    }
+}
 
 /// The names of one file, whatever the scope: what two functions call alike is held to be either.
 #[derive(Default)]
@@ -14,8 +38,16 @@ pub(crate) struct Names<'a> {
     /// Modules of which everything was taken.
     stars: Vec<&'a str>,
     values: HashMap<&'a str, Vec<&'a Expr>>,
+    /// `self.x = …`, by `x`.
+    attributes: HashMap<&'a str, Vec<&'a Expr>>,
+    /// `x: T`, by `x`.
+    annotations: HashMap<&'a str, Vec<&'a Expr>>,
     /// Whether values are kept: a walk that asks for no values is spared them.
-    pub(super) keeps_values: bool,
+    keeps_values: bool,
+    all_steps: Steps,
+    name_steps: Steps,
+    pub(super) text_steps: Steps,
+    pub(super) place_steps: Steps,
 }
 
 #[derive(Clone, Copy)]
@@ -25,6 +57,10 @@ struct Imported<'a> {
 }
 
 impl<'a> Names<'a> {
+    pub(super) fn new(keeps_values: bool) -> Self {
+        Self { keeps_values, ..Self::default() }
+    }
+
     /// `import module` or `import module as name`
     pub(super) fn import(&mut self, module: &'a str, name: Option<&'a str>) {
         let (name, module) = match name {
@@ -46,10 +82,40 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// `name = value`
-    pub(super) fn assign(&mut self, name: &'a str, value: &'a Expr) {
+    /// `target = value`
+    pub(super) fn assign(&mut self, target: &'a Expr, value: &'a Expr) {
+        if !self.keeps_values {
+            return;
+        }
+        match target {
+            Expr::Name(name) => self.values.entry(&name.id).or_default().push(value),
+            Expr::Attribute(attribute) => self.attributes.entry(&attribute.attr).or_default().push(value),
+            Expr::Tuple(targets) => {
+                if let Expr::Tuple(values) = value
+                    && values.elts.len() == targets.elts.len()
+                {
+                    for (target, value) in targets.elts.iter().zip(&values.elts) {
+                        self.assign(target, value);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// `name: annotation`
+    pub(super) fn annotate(&mut self, name: &'a str, annotation: &'a Expr) {
         if self.keeps_values {
-            self.values.entry(name).or_default().push(value);
+            self.annotations.entry(name).or_default().push(annotation);
+        }
+    }
+
+    /// What an import calls the thing that has this name here: `express` for `px`.
+    pub(super) fn original<'n>(&'n self, name: &'n str) -> &'n str {
+        match self.imported.get(name).and_then(|imported| imported.first()) {
+            Some(Imported { member: Some(member), .. }) => member,
+            Some(Imported { module, member: None }) => module.rsplit('.').next().unwrap_or(module),
+            None => name,
         }
     }
 
@@ -72,26 +138,44 @@ impl<'a> Names<'a> {
     /// The full names that an expression like `np.random.seed` may stand for, by the imports; the plain
     /// name for what nothing in the file gives (built-in functions).
     pub(crate) fn full(&self, expr: &Expr) -> Vec<String> {
-        self.full_within(expr, LONGEST_CHAIN)
+        self.name_steps.begin();
+        self.full_within(expr)
     }
 
-    fn full_within(&self, expr: &Expr, chain: u32) -> Vec<String> {
+    /// The same for an attribute.
+    pub(crate) fn full_of_attribute(&self, attribute: &ExprAttribute) -> Vec<String> {
+        let mut full = self.full(&attribute.value);
+        for full in &mut full {
+            full.push('.');
+            full.push_str(&attribute.attr);
+        }
+        full
+    }
+
+    /// A step of a question, by the question's own count and by that of the file.
+    pub(super) fn step(&self, steps: &Steps) -> Option<()> {
+        self.all_steps.take()?;
+        steps.take()
+    }
+
+    fn full_within(&self, expr: &Expr) -> Vec<String> {
+        if self.step(&self.name_steps).is_none() {
+            return Vec::new();
+        }
         match expr {
             Expr::Attribute(attribute) => self
-                .full_within(&attribute.value, chain)
+                .full_within(&attribute.value)
                 .into_iter()
                 .map(|full| format!("{full}.{}", attribute.attr))
                 .collect(),
             Expr::Name(name) => {
                 let name = name.id.as_str();
                 if let Some(imported) = self.imported.get(name) {
-                    return imported
-                        .iter()
-                        .map(|imported| match imported.member {
-                            Some(member) => format!("{}.{member}", imported.module),
-                            None => imported.module.to_owned(),
-                        })
-                        .collect();
+                    let full = imported.iter().map(|imported| match imported.member {
+                        Some(member) => format!("{}.{member}", imported.module),
+                        None => imported.module.to_owned(),
+                    });
+                    return full.collect();
                 }
                 let values = self.values(name);
                 if values.is_empty() {
@@ -99,42 +183,69 @@ impl<'a> Names<'a> {
                     return starred.chain([name.to_owned()]).collect();
                 }
                 // `load = importlib.import_module`
-                let Some(chain) = chain.checked_sub(1) else { return Vec::new() };
                 let aliases = values.iter().filter(|it| matches!(it, Expr::Attribute(_) | Expr::Name(_)));
-                aliases.flat_map(|value| self.full_within(value, chain)).collect()
+                aliases.flat_map(|value| self.full_within(value)).collect()
             }
             _ => Vec::new(),
         }
     }
 
-    /// The texts that an expression may stand for, where it stands for nothing else.
-    #[cfg(test)]
-    pub(crate) fn texts(&self, expr: &Expr) -> Option<Vec<String>> {
-        self.texts_within(expr, LONGEST_CHAIN)
+    /// Where a value comes from: the full names of the functions and classes that it, or what it was made
+    /// of, was got by. For `df.groupby("a").mean()` with `df = pd.read_csv(…)` that is `pandas.read_csv`.
+    pub(crate) fn origins(&self, expr: &Expr) -> Vec<String> {
+        let mut found = Vec::new();
+        self.name_steps.begin();
+        self.origins_within(expr, &mut found);
+        found
     }
 
-    #[cfg(test)]
-    fn texts_within(&self, expr: &Expr, chain: u32) -> Option<Vec<String>> {
+    fn origins_within(&self, expr: &Expr, found: &mut Vec<String>) {
+        if self.step(&self.name_steps).is_none() {
+            return;
+        }
         match expr {
-            Expr::StringLiteral(text) => Some(vec![text.value.to_str().to_owned()]),
+            Expr::Call(call) => self.origins_within(&call.func, found),
+            Expr::Subscript(subscript) => self.origins_within(&subscript.value, found),
+            Expr::Await(awaited) => self.origins_within(&awaited.value, found),
+            Expr::Named(named) => self.origins_within(&named.value, found),
+            Expr::BinOp(operation) => self.origins_within(&operation.left, found),
+            Expr::Attribute(attribute) => {
+                if self.is_imported(expr) {
+                    found.extend(self.full_within(expr));
+                    return;
+                }
+                if matches!(&*attribute.value, Expr::Name(name) if name.id.as_str() == "self") {
+                    for value in self.attributes.get(attribute.attr.as_str()).into_iter().flatten() {
+                        self.origins_within(value, found);
+                    }
+                    return;
+                }
+                self.origins_within(&attribute.value, found);
+            }
             Expr::Name(name) => {
-                let chain = chain.checked_sub(1)?;
-                let values = self.values(&name.id);
-                if values.is_empty() {
-                    return None;
+                if self.is_imported(expr) {
+                    found.extend(self.full_within(expr));
+                    return;
                 }
-                let mut texts = Vec::new();
-                for value in values {
-                    texts.extend(self.texts_within(value, chain)?);
+                for annotation in self.annotations.get(name.id.as_str()).into_iter().flatten() {
+                    if self.is_imported(annotation) {
+                        found.extend(self.full_within(annotation));
+                    }
                 }
-                Some(texts)
+                for value in self.values(&name.id) {
+                    self.origins_within(value, found);
+                }
             }
-            Expr::If(choice) => {
-                let mut texts = self.texts_within(&choice.body, chain.checked_sub(1)?)?;
-                texts.extend(self.texts_within(&choice.orelse, chain.checked_sub(1)?)?);
-                Some(texts)
-            }
-            _ => None,
+            _ => {}
+        }
+    }
+
+    /// Whether the expression begins with a name that an import gave.
+    pub(crate) fn is_imported(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Attribute(attribute) => self.is_imported(&attribute.value),
+            Expr::Name(name) => self.imported.contains_key(name.id.as_str()),
+            _ => false,
         }
     }
 }
@@ -144,6 +255,17 @@ pub(crate) fn last_name(expr: &Expr) -> Option<&str> {
     match expr {
         Expr::Name(name) => Some(&name.id),
         Expr::Attribute(attribute) => Some(&attribute.attr),
+        _ => None,
+    }
+}
+
+/// The name at the beginning of `name.a[0].b()`.
+pub(crate) fn first_name(expr: &Expr) -> Option<&str> {
+    match expr {
+        Expr::Name(name) => Some(&name.id),
+        Expr::Attribute(attribute) => first_name(&attribute.value),
+        Expr::Call(call) => first_name(&call.func),
+        Expr::Subscript(subscript) => first_name(&subscript.value),
         _ => None,
     }
 }

@@ -279,3 +279,328 @@ fn a_program_says_so() {
     assert!(found("if \"__main__\" == __name__:\n  main()").is_program);
     assert!(!found("if __name__ == 'x': main()").is_program);
 }
+
+fn by_name(source: &str) -> Vec<String> {
+    let scan = found(source);
+    let shown = |import: &Import| {
+        let names =
+            if import.names.is_empty() { String::new() } else { format!(" [{}]", import.names.join(" ")) };
+        format!("{} {}{names}", import.line, import.shown())
+    };
+    scan.imports.iter().filter(|it| it.how == How::ByName).map(shown).collect()
+}
+
+#[test]
+fn imports_by_name() {
+    let source = "\
+import importlib, pytest
+from importlib import import_module as im
+importlib.import_module('sklearn.linear_model')
+im('cv2')
+bs = __import__('bs4')
+name = 'torch'
+mod = importlib.import_module(name)
+load = importlib.import_module
+load('loaded')
+for n in ('a', 'b'):
+    im(n)
+im('.near', __package__)
+im('..up', package='pkg.sub')
+lambda: __import__('rich')
+np = pytest.importorskip('numpy')
+x = LazyLoader('tf', globals(), 'tensorflow')
+im(unknown); im('no module'); im(f'{x}')
+exec('import xgboost\\ntry:\\n  import c\\nexcept ImportError: pass')
+eval('__import__(\"lightgbm\")')
+runpy.run_module('pkg.main')
+import runpy
+";
+    assert_eq!(
+        by_name(source),
+        [
+            "3 sklearn.linear_model",
+            "4 cv2",
+            "5 bs4",
+            "7 torch",
+            "9 loaded",
+            "11 a",
+            "11 b",
+            "12 .near",
+            "13 pkg.up",
+            "14 rich",
+            "15 numpy",
+            "16 tensorflow",
+            "18 xgboost",
+            "18 c",
+            "19 lightgbm",
+            "20 pkg.main",
+        ]
+    );
+    let scan = found(source);
+    let guard = |module: &str| &scan.imports.iter().find(|it| it.module == module).unwrap().guard;
+    assert!(matches!(guard("numpy"), Guard::Tried { .. }) && matches!(guard("c"), Guard::Tried { .. }));
+    assert_eq!(*guard("xgboost"), Guard::None);
+}
+
+#[test]
+fn a_name_that_is_now_this_and_now_that_is_not_followed() {
+    assert_eq!(by_name("name = 'torch'\nname = f()\n__import__(name)\n"), [] as [&str; 0]);
+    assert_eq!(by_name("def f(name):\n    __import__(name)\n"), [] as [&str; 0]);
+    assert_eq!(by_name("name = 'a' if x else 'b'\n__import__(name)\n"), ["2 a", "2 b"]);
+}
+
+#[test]
+fn class_paths_in_code() {
+    let source = "\
+import hydra, pydoc
+from hydra.utils import get_class
+conf = {'_target_': 'timm.create_model', 'x': 1}
+more = dict(_target_='torch.optim.AdamW')
+get_class('a.b.C'); pydoc.locate('json.dumps'); other.get_class('x.y')
+";
+    assert_eq!(
+        by_name(source),
+        ["3 timm [create_model]", "4 torch.optim [AdamW]", "5 a.b [C]", "5 json [dumps]"]
+    );
+}
+
+#[test]
+fn families_of_modules() {
+    let source = "\
+import importlib, pkgutil
+from pkg import plugins
+for n in names:
+    importlib.import_module(f'plugins.{n}')
+    importlib.import_module('.' + n, package='plugins')
+    importlib.import_module('deep.%s.model' % n)
+    importlib.import_module('.{}'.format(n), __package__)
+    importlib.import_module('a.b.' + n + '.c')
+for _, n, _ in pkgutil.iter_modules(plugins.__path__): pass
+for _, n, _ in pkgutil.walk_packages(__path__): pass
+importlib.import_module(n + '.x')
+";
+    let families: Vec<String> = found(source)
+        .families
+        .iter()
+        .map(|family| format!("{} {}{}", family.line, ".".repeat(family.level as usize), family.package))
+        .collect();
+    assert_eq!(families, ["4 plugins", "5 plugins", "6 deep", "7 .", "8 a.b", "9 pkg.plugins", "10 ."]);
+}
+
+#[test]
+fn additions_to_the_path() {
+    let source = "\
+import os, sys, site, os.path as osp
+from pathlib import Path
+sys.path.append('..')
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'lib'))
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / 'src'))
+sys.path += [os.getcwd() + '/x']
+sys.path.extend(['a/b', './c'])
+sys.path = [osp.join(__file__, os.pardir)] + sys.path
+here = osp.dirname(osp.realpath(__file__))
+sys.path.append(f'{here}/../../y')
+sys.path[0] = '/opt/z'
+site.addsitedir(here)
+sys.path.append(unknown); sys.path.append('~/lib'); paths.append('no')
+for p in ['one', 'two']:
+    sys.path.append(p)
+sys.path.append(os.path.split(here)[0])
+";
+    let shown: Vec<String> = found(source)
+        .path_additions
+        .iter()
+        .map(|it| format!("{} {:?} {}{}", it.line, it.base, "../".repeat(it.up), it.below))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "3 WorkingFolder ../",
+            "4 ScriptFolder ",
+            "5 ScriptFolder ../lib",
+            "7 ScriptFolder ../src",
+            "8 WorkingFolder x",
+            "9 WorkingFolder a/b",
+            "9 WorkingFolder c",
+            "10 ScriptFolder ",
+            "12 ScriptFolder ../../y",
+            "13 Absolute opt/z",
+            "14 ScriptFolder ",
+            "17 WorkingFolder one",
+            "17 WorkingFolder two",
+            "18 ScriptFolder ../",
+        ]
+    );
+}
+
+#[test]
+fn files_that_are_executed() {
+    let source = "\
+import os, runpy, subprocess, sys
+from pathlib import Path
+exec(open('cfg.py').read())
+exec(compile(open('a/b.py', 'rb').read(), 'b.py', 'exec'), globals())
+exec(Path(__file__).parent.joinpath('c.py').read_text())
+runpy.run_path('d.py')
+subprocess.run([sys.executable, 'e.py', '--x', '1'])
+os.system('python ../f.py')
+exec(text)
+";
+    let shown: Vec<String> = found(source)
+        .executed
+        .iter()
+        .map(|it| {
+            let own = if it.own_process { " process" } else { "" };
+            format!("{} {:?} {}{}{own}", it.line, it.base, "../".repeat(it.up), it.below)
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "3 WorkingFolder cfg.py",
+            "4 WorkingFolder a/b.py",
+            "5 ScriptFolder c.py",
+            "6 WorkingFolder d.py",
+            "7 WorkingFolder e.py process",
+            "8 WorkingFolder ../f.py process",
+        ]
+    );
+}
+
+#[test]
+fn programs_that_are_started() {
+    let source = "\
+import os, subprocess as sp, sys, asyncio, pip
+from subprocess import check_call
+os.system('torchrun --nproc_per_node 4 -m pkg.train')
+sp.run(['accelerate', 'launch', 'train.py'], check=True)
+check_call([sys.executable, '-m', 'pip', 'install', 'rich', name])
+sp.Popen(f'deepspeed {script} --x', shell=True)
+cmd = 'mlflow ui --port 1'
+sp.call(cmd.split())
+sp.run(['bash', '-c', 'pip install a==1'])
+pip.main(['install', 'b'])
+os.execvp('tensorboard', ['tensorboard', '--logdir', 'x'])
+asyncio.create_subprocess_exec('ray', 'start')
+model.run('nothing')
+if sys.platform == 'win32': os.system('cls')
+try:
+    sp.run('wandb login')
+except Exception: pass
+";
+    let scan = found(source);
+    let shown: Vec<String> = scan
+        .programs
+        .iter()
+        .map(|it| format!("{} {}{}", it.line, if it.module { "-m " } else { "" }, it.name))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "3 torchrun",
+            "3 -m pkg.train",
+            "4 accelerate",
+            "6 deepspeed",
+            "8 mlflow",
+            "11 tensorboard",
+            "12 ray",
+            "16 wandb"
+        ]
+    );
+    let installs: Vec<String> =
+        scan.installs.iter().map(|it| format!("{} {}", it.line, it.requirements.join(" "))).collect();
+    assert_eq!(installs, ["5 rich", "9 a==1", "10 b"]);
+}
+
+fn cell(source: &str) -> Scan {
+    scan(source, &Target::default(), Kind::Cell).unwrap()
+}
+
+#[test]
+fn cells_with_magics() {
+    let read = cell(
+        "%pip install einops\n!pip install -q scikit-image\n%matplotlib inline\nimport sys\nif x:\n    !pip install timm\n    \
+         import timm\nelse:\n    %load_ext autoreload\n    %load_ext tensorboard\nfiles = !ls\n?torch.nn\npd.read_csv?\n\
+         get_ipython().system('pip install rich')\nget_ipython().run_line_magic('pip', 'install a')\n%run ../x/b.py\n",
+    );
+    assert!(!read.broken);
+    let imports: Vec<_> = read.imports.iter().map(|it| (it.line, it.module.as_str())).collect();
+    assert_eq!(imports, [(4, "sys"), (7, "timm"), (10, "tensorboard")]);
+    let installs: Vec<_> = read.installs.iter().map(|it| (it.line, it.requirements.join(" "))).collect();
+    let wanted = [(1, "einops"), (2, "scikit-image"), (6, "timm"), (14, "rich"), (15, "a")];
+    assert_eq!(installs, wanted.map(|(line, name)| (line, name.to_owned())));
+    assert_eq!((read.executed[0].up, read.executed[0].below.as_str()), (1, "x/b.py"));
+}
+
+#[test]
+fn cells_of_other_kinds() {
+    let read = cell("%%bash\nimport notpython\npip install a\n");
+    assert!(read.imports.is_empty() && !read.broken);
+    assert_eq!((read.installs[0].line, read.installs[0].requirements.as_slice()), (3, &["a".to_owned()][..]));
+    let read = cell("%%time\n\nimport pandas as pd\n");
+    assert_eq!(read.imports[0].line, 3);
+    let read = cell("%%mine x\nSELECT 1");
+    assert!(!read.broken && read.problems.is_empty());
+    assert_eq!(cell("%%mine x\nimport a").imports.len(), 1);
+    assert_eq!(cell("%%writefile helper.py\nimport flask").writes[0].path, "helper.py");
+    let read = cell("pip install a\nimport a");
+    assert!(!read.broken && read.imports.len() == 1 && read.installs.len() == 1);
+    let read = cell("print \"python 2 cell\"\nimport sklearn");
+    assert!(read.broken && read.imports[0].module == "sklearn");
+}
+
+#[test]
+fn a_script_that_is_a_notebook_as_well() {
+    let source = "# %% [markdown]\n# import nothing\n# %%\n# %pip install einops\n# !pip install timm\nimport einops\n";
+    let read = found(source);
+    let installs: Vec<_> = read.installs.iter().map(|it| (it.line, it.requirements.join(" "))).collect();
+    assert_eq!(installs, [(4, "einops".to_owned()), (5, "timm".to_owned())]);
+    assert_eq!(read.imports.len(), 1);
+    assert!(found("# run pip install x\n# %s\n").installs.is_empty());
+}
+
+#[test]
+fn a_script_block_that_is_wrong_is_a_problem_and_no_end() {
+    let read = found("# /// script\n# dependencies = [1]\n# ///\nimport a\n");
+    assert!(!read.broken && read.script_block.is_none());
+    assert_eq!((read.problems[0].line, read.imports.len()), (2, 1));
+    assert_eq!(
+        found("# /// script\n# dependencies = [\"a\"]\n# ///\n").script_block.unwrap().dependencies,
+        ["a"]
+    );
+}
+
+/// As the threads that read files have it.
+fn with_large_stack(work: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().stack_size(256 << 20).spawn(work).unwrap().join().unwrap();
+}
+
+#[test]
+fn deep_nesting_is_survived() {
+    with_large_stack(|| {
+        let deep = |part: &str, close: &str, count: usize| {
+            format!("import subprocess\nx = {}1{}\nimport a\n", part.repeat(count), close.repeat(count))
+        };
+        for (part, close) in
+            [("[", "]"), ("-", ""), ("1 + ", ""), ("f(", ")"), ("not ", ""), ("lambda: ", "")]
+        {
+            let read = found(&deep(part, close, 20_000));
+            assert_eq!(read.imports.len(), 2, "{part}");
+        }
+        let chain = format!("import subprocess\nx = a{}\nimport b\n", ".c()".repeat(20_000));
+        assert_eq!(found(&chain).imports.len(), 2);
+        assert!(scan(&deep("[", "]", 400_000), &Target::default(), Kind::Script).is_err());
+    });
+}
+
+#[test]
+fn names_that_stand_for_themselves_come_to_an_end() {
+    let mut source = String::from("import importlib, sys, subprocess, os\n");
+    for _ in 0..50 {
+        source += "x = x + x\ny = os.path.join(y, y)\nz = z.f(z)\n";
+    }
+    source += "importlib.import_module(x)\nsys.path.append(y)\nz.run()\nsubprocess.run(x)\nimport end\n";
+    assert_eq!(found(&source).imports.last().unwrap().module, "end");
+}

@@ -5,30 +5,65 @@ use std::collections::HashMap;
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
-    ExceptHandler, Expr, ExprCall, Pattern, Stmt, StmtFor, StmtIf, StmtMatch, StmtTry, StmtWith,
+    BoolOp, CmpOp, ExceptHandler, Expr, ExprAttribute, ExprCall, IpyEscapeKind, Parameter, Pattern, Stmt,
+    StmtAugAssign, StmtFor, StmtIf, StmtMatch, StmtTry, StmtWith, UnaryOp,
 };
-use ruff_text_size::{Ranged, TextSize};
+use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::condition::Conditions;
 use super::names::{Names, last_name};
-use crate::project::python::imports::{Guard, How, Import, is_dotted};
+use super::words::Words;
+use crate::project::python::imports::{Guard, How, Import};
 use crate::project::python::places::Places;
 use crate::project::python::target::Target;
 
-/// How much of a file is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Depth {
-    /// Statements alone.
-    Statements,
-    /// Expressions, too, for imports by name.
-    ByName,
+/// What in a file is looked at besides its statements, where anything is.
+#[derive(Clone, Default)]
+pub(crate) struct Triggers {
+    /// Last names of functions.
+    pub(crate) calls: Words,
+    /// Attributes that matter without being called.
+    pub(crate) attributes: Words,
+    /// Keywords of calls, and keys of dictionaries.
+    pub(crate) keywords: Words,
+}
+
+/// Something in an expression that is to be understood once all names are known.
+pub(crate) struct Seen<'a> {
+    pub(crate) what: What<'a>,
+    pub(crate) guard: Guard,
+    pub(crate) in_function: bool,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum What<'a> {
+    Call(&'a ExprCall),
+    Attribute {
+        attribute: &'a ExprAttribute,
+        called: bool,
+    },
+    /// `key=value` in a call, or `"key": value` in a dictionary.
+    Item {
+        key: &'a str,
+        value: &'a Expr,
+    },
+    /// `target = value`, `target += value` where the target may be `sys.path` or `os.environ["X"]`.
+    Assigned {
+        target: &'a Expr,
+        value: &'a Expr,
+    },
+    Escape {
+        kind: IpyEscapeKind,
+        value: &'a str,
+        place: TextSize,
+    },
 }
 
 /// The walk and what it found.
 pub(crate) struct Walk<'a> {
     source: &'a str,
     target: &'a Target,
-    depth: Depth,
+    triggers: Option<&'a Triggers>,
     pub(super) places: Places<'a>,
     pub(super) names: Names<'a>,
     functions: u32,
@@ -40,8 +75,12 @@ pub(crate) struct Walk<'a> {
     /// Names of conditions: `WINDOWS = os.name == "nt"`.
     truths: HashMap<&'a str, bool>,
     pub(super) is_program: bool,
+    /// Local names of functions that are looked at: `from importlib import import_module as im`.
+    renamed: Vec<&'a str>,
+    /// What is called by the call that was looked at last.
+    called: Option<TextRange>,
     imports: Vec<Import>,
-    sorted: bool,
+    pub(super) seen: Vec<Seen<'a>>,
 }
 
 /// What a test says about an attempt.
@@ -55,36 +94,33 @@ struct Answer {
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(source: &'a str, target: &'a Target, depth: Depth) -> Self {
-        let mut names = Names::default();
-        names.keeps_values = depth != Depth::Statements;
+    /// A walk through statements alone, or through expressions, too.
+    pub(crate) fn new(source: &'a str, target: &'a Target, triggers: Option<&'a Triggers>) -> Self {
         Self {
             source,
             target,
-            depth,
+            triggers,
             places: Places::new(source),
-            names,
+            names: Names::new(triggers.is_some()),
             functions: 0,
             guard: Guard::None,
             attempts: Vec::new(),
             told_by: HashMap::new(),
             truths: HashMap::new(),
             is_program: false,
+            renamed: Vec::new(),
+            called: None,
             imports: Vec::new(),
-            sorted: true,
+            seen: Vec::new(),
         }
     }
 
-    pub(crate) fn into_imports(mut self) -> Vec<Import> {
-        if !self.sorted {
-            self.imports.sort_by_key(|import| (import.line, import.column));
-        }
-        self.imports
+    pub(super) fn take_imports(&mut self) -> Vec<Import> {
+        std::mem::take(&mut self.imports)
     }
 
     fn add(&mut self, how: How, module: &str, level: u32, names: Vec<String>, place: TextSize) {
         let (line, column) = self.places.of(place);
-        self.sorted &= how != How::ByName;
         self.imports.push(Import {
             module: module.to_owned(),
             level,
@@ -170,7 +206,7 @@ impl<'a> Walk<'a> {
                 let (attempt, positive) = *self.told_by.get(name.id.as_str())?;
                 Some(Answer { attempt, positive, alone: true })
             }
-            Expr::UnaryOp(operation) if operation.op == ruff_python_ast::UnaryOp::Not => {
+            Expr::UnaryOp(operation) if operation.op == UnaryOp::Not => {
                 let answer = self.answer(&operation.operand)?;
                 // `not (a and b)` says nothing of either.
                 answer.alone.then_some(Answer { positive: !answer.positive, ..answer })
@@ -181,14 +217,12 @@ impl<'a> Walk<'a> {
                 };
                 let answer = self.answer(&comparison.left)?;
                 match op {
-                    ruff_python_ast::CmpOp::IsNot | ruff_python_ast::CmpOp::NotEq => Some(answer),
-                    ruff_python_ast::CmpOp::Is | ruff_python_ast::CmpOp::Eq => {
-                        Some(Answer { positive: !answer.positive, ..answer })
-                    }
+                    CmpOp::IsNot | CmpOp::NotEq => Some(answer),
+                    CmpOp::Is | CmpOp::Eq => Some(Answer { positive: !answer.positive, ..answer }),
                     _ => None,
                 }
             }
-            Expr::BoolOp(operation) if operation.op == ruff_python_ast::BoolOp::And => {
+            Expr::BoolOp(operation) if operation.op == BoolOp::And => {
                 let answer = operation.values.iter().find_map(|value| self.answer(value))?;
                 Some(Answer { alone: false, ..answer })
             }
@@ -275,31 +309,68 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn by_name(&mut self, call: &'a ExprCall) {
-        let Some(function) = last_name(&call.func) else { return };
-        if !matches!(function, "import_module" | "__import__") {
-            return;
-        }
-        let Some(Expr::StringLiteral(name)) = call.arguments.args.first() else { return };
-        let name = name.value.to_str();
-        let module = name.trim_start_matches('.');
-        let level = u32::try_from(name.len() - module.len()).unwrap_or_default();
-        // A relative name is relative to the second argument, which most often is `__package__`.
-        if is_dotted(module) && (level == 0 || function == "import_module") {
-            self.add(How::ByName, module, level, Vec::new(), call.start());
-        }
+    fn see(&mut self, what: What<'a>) {
+        self.seen.push(Seen { what, guard: self.guard.clone(), in_function: self.functions > 0 });
     }
 
     fn assigned(&mut self, target: &'a Expr, value: &'a Expr) {
+        self.names.assign(target, value);
+        if self.triggers.is_some() && matches!(target, Expr::Attribute(_) | Expr::Subscript(_)) {
+            self.see_assignment(target, value);
+        }
         let Expr::Name(name) = target else { return };
         let name = name.id.as_str();
-        self.names.assign(name, value);
+        if let (Some(triggers), Some(last)) = (self.triggers, last_name(value))
+            && triggers.calls.contain(last)
+        {
+            self.renamed.push(name);
+        }
         if matches!(value, Expr::Compare(_) | Expr::BoolOp(_) | Expr::UnaryOp(_) | Expr::Call(_)) {
             if let Some(truth) = self.holds(value, false) {
                 self.truths.insert(name, truth);
             } else if let Some(Answer { attempt, positive, alone: true }) = self.answer(value) {
                 self.told_by.insert(name, (attempt, positive));
             }
+        }
+    }
+}
+
+impl<'a> Walk<'a> {
+    /// The last name of an expression, as the module has it that it is from.
+    fn original<'e>(&'e self, expr: &'e Expr) -> Option<&'e str> {
+        match expr {
+            Expr::Name(name) => Some(self.names.original(&name.id)),
+            _ => last_name(expr),
+        }
+    }
+
+    fn is_looked_at(&self, triggers: &Triggers, call: &ExprCall) -> bool {
+        match &*call.func {
+            Expr::Name(name) => triggers.calls.contain(&name.id) || self.renamed.contains(&name.id.as_str()),
+            Expr::Attribute(attribute) => {
+                let on = self.original(&attribute.value);
+                if triggers.calls.contain(&attribute.attr) {
+                    // Lists are appended to everywhere.
+                    return match attribute.attr.as_str() {
+                        "append" | "insert" | "extend" => last_name(&attribute.value) == Some("path"),
+                        "setdefault" => last_name(&attribute.value) == Some("environ"),
+                        _ => true,
+                    };
+                }
+                on.is_some_and(|name| triggers.calls.contain(name))
+            }
+            _ => false,
+        }
+    }
+
+    /// `sys.path = …`, `sys.path += …`, `sys.path[:0] = …`, `os.environ["X"] = …`
+    fn see_assignment(&mut self, target: &'a Expr, value: &'a Expr) {
+        let changed = match target {
+            Expr::Subscript(subscript) => &subscript.value,
+            _ => target,
+        };
+        if matches!(last_name(changed), Some("path" | "environ")) {
+            self.see(What::Assigned { target, value });
         }
     }
 }
@@ -323,6 +394,11 @@ impl<'a> Visitor<'a> for Walk<'a> {
                     for alias in &import.names {
                         let name = alias.asname.as_ref().unwrap_or(&alias.name);
                         self.names.from(module, &alias.name, name);
+                        if alias.asname.is_some()
+                            && self.triggers.is_some_and(|it| it.calls.contain(&alias.name))
+                        {
+                            self.renamed.push(name);
+                        }
                     }
                 }
                 let names = import.names.iter().map(|alias| alias.name.to_string()).collect();
@@ -337,8 +413,8 @@ impl<'a> Visitor<'a> for Walk<'a> {
             Stmt::With(StmtWith { items, body, .. }) => {
                 for item in items {
                     self.visit_expr(&item.context_expr);
-                    if let Some(Expr::Name(name)) = item.optional_vars.as_deref() {
-                        self.names.assign(&name.id, &item.context_expr);
+                    if let Some(name) = item.optional_vars.as_deref() {
+                        self.names.assign(name, &item.context_expr);
                     }
                 }
                 if items.iter().any(|item| suppresses_import_error(&item.context_expr)) {
@@ -381,10 +457,22 @@ impl<'a> Visitor<'a> for Walk<'a> {
                 visitor::walk_stmt(self, stmt);
             }
             Stmt::AnnAssign(assign) => {
+                if let Expr::Name(name) = &*assign.target {
+                    self.names.annotate(&name.id, &assign.annotation);
+                }
                 if let Some(value) = &assign.value {
                     self.assigned(&assign.target, value);
                 }
                 visitor::walk_stmt(self, stmt);
+            }
+            Stmt::AugAssign(StmtAugAssign { target, value, .. }) => {
+                if self.triggers.is_some() {
+                    self.see_assignment(target, value);
+                }
+                visitor::walk_stmt(self, stmt);
+            }
+            Stmt::IpyEscapeCommand(command) => {
+                self.see(What::Escape { kind: command.kind, value: &command.value, place: stmt.start() });
             }
             Stmt::For(StmtFor { target, iter, .. }) => {
                 let elements = match &**iter {
@@ -392,13 +480,11 @@ impl<'a> Visitor<'a> for Walk<'a> {
                     Expr::List(list) => list.elts.as_slice(),
                     _ => &[],
                 };
-                if let Expr::Name(name) = &**target {
-                    if elements.is_empty() {
-                        self.names.assign(&name.id, iter);
-                    }
-                    for element in elements {
-                        self.names.assign(&name.id, element);
-                    }
+                if elements.is_empty() {
+                    self.names.assign(target, iter);
+                }
+                for element in elements {
+                    self.names.assign(target, element);
                 }
                 visitor::walk_stmt(self, stmt);
             }
@@ -406,12 +492,51 @@ impl<'a> Visitor<'a> for Walk<'a> {
         }
     }
 
-    fn visit_expr(&mut self, expr: &'a Expr) {
-        if self.depth == Depth::Statements {
-            return;
+    fn visit_parameter(&mut self, parameter: &'a Parameter) {
+        if let Some(annotation) = &parameter.annotation {
+            self.names.annotate(&parameter.name, annotation);
         }
-        if let Expr::Call(call) = expr {
-            self.by_name(call);
+    }
+
+    // What annotations name is not called.
+    fn visit_annotation(&mut self, _: &'a Expr) {}
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        let Some(triggers) = self.triggers else { return };
+        match expr {
+            Expr::Call(call) => {
+                if self.is_looked_at(triggers, call) {
+                    self.see(What::Call(call));
+                }
+                self.called = Some(call.func.range());
+                for keyword in &call.arguments.keywords {
+                    if let Some(key) = &keyword.arg
+                        && triggers.keywords.contain(key)
+                    {
+                        self.see(What::Item { key, value: &keyword.value });
+                    }
+                }
+            }
+            Expr::Attribute(attribute)
+                if triggers.attributes.contain(&attribute.attr)
+                    || self.original(&attribute.value).is_some_and(|it| triggers.attributes.contain(it)) =>
+            {
+                let called = self.called == Some(attribute.range());
+                self.see(What::Attribute { attribute, called });
+            }
+            Expr::Dict(dict) => {
+                for item in &dict.items {
+                    if let Some(Expr::StringLiteral(key)) = &item.key
+                        && triggers.keywords.contain(key.value.to_str())
+                    {
+                        self.see(What::Item { key: key.value.to_str(), value: &item.value });
+                    }
+                }
+            }
+            Expr::IpyEscapeCommand(command) => {
+                self.see(What::Escape { kind: command.kind, value: &command.value, place: expr.start() });
+            }
+            _ => {}
         }
         visitor::walk_expr(self, expr);
     }

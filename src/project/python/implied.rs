@@ -1,0 +1,347 @@
+//! What libraries need for what is asked of them, and do not bring along: `implied.toml`.
+
+mod rules;
+
+use std::collections::HashMap;
+
+use ruff_python_ast::{Expr, ExprAttribute, ExprCall};
+use ruff_text_size::{Ranged, TextRange};
+
+use rules::{Condition, Needs};
+pub(crate) use rules::{Rule, Section, sections};
+
+use super::imports::{Guard, Import};
+use super::places::Places;
+use super::scan::Implied;
+use super::scan::names::{Names, first_name, last_name};
+use super::scan::text::{self, UNKNOWN};
+use super::scan::walk::{Seen, Triggers, What};
+use super::target::Target;
+
+/// How long a call is told at most.
+const LONGEST_CALL: usize = 72;
+
+/// The sections of the libraries that a file imports.
+pub(crate) struct Active {
+    sections: Vec<&'static Section>,
+}
+
+impl Active {
+    pub(crate) fn of(imports: &[Import]) -> Self {
+        let mut active = Self { sections: Vec::new() };
+        let mut last = "";
+        for import in imports.iter().filter(|import| import.level == 0) {
+            let top = import.top();
+            if top != last {
+                active.add(top);
+                last = top;
+            }
+        }
+        active
+    }
+
+    /// Takes the rules about a library in, or those under a name in parentheses.
+    pub(crate) fn add(&mut self, library: &str) {
+        for section in sections(library) {
+            if !self.sections.iter().any(|it| std::ptr::eq(*it, section)) {
+                self.sections.push(section);
+            }
+        }
+    }
+
+    /// Whether any rule is about expressions.
+    pub(crate) fn asks(&self) -> bool {
+        self.sections.iter().any(|section| section.asks)
+    }
+
+    pub(crate) fn add_to(&self, triggers: &mut Triggers) {
+        for section in self.sections.iter().filter(|section| section.asks) {
+            triggers.calls.add(&section.calls);
+            triggers.attributes.add(&section.attributes);
+            triggers.keywords.add(&section.keywords);
+        }
+    }
+}
+
+/// Finds out what is implied, in one file.
+pub(crate) struct Finder<'r, 'a> {
+    active: &'r Active,
+    names: &'r Names<'a>,
+    target: &'r Target,
+    source: &'a str,
+    places: Places<'a>,
+    found: Vec<Implied>,
+    /// Where in `found` a rule has said something already.
+    known: HashMap<(String, Vec<String>), usize>,
+}
+
+/// Where something stands that implies.
+struct Site<'s> {
+    call: String,
+    line: u32,
+    column: u32,
+    in_function: bool,
+    guard: &'s Guard,
+}
+
+impl<'r, 'a> Finder<'r, 'a> {
+    pub(crate) fn new(active: &'r Active, names: &'r Names<'a>, target: &'r Target, source: &'a str) -> Self {
+        let places = Places::new(source);
+        Self { active, names, target, source, places, found: Vec::new(), known: HashMap::new() }
+    }
+
+    pub(crate) fn into_found(mut self) -> Vec<Implied> {
+        self.found.sort_by_key(|implied| (implied.line, implied.column));
+        self.found
+    }
+
+    fn add(&mut self, section: &Section, rule: &Rule, needs: &Needs, certain: bool, site: &Site<'_>) {
+        if matches!(site.guard, Guard::TypeChecking | Guard::Elsewhere { .. }) {
+            return;
+        }
+        if rule.since.is_some_and(|since| self.target.python < since) {
+            return;
+        }
+        // What is tried may fail.
+        let certain = certain && *site.guard == Guard::None;
+        for any_of in needs {
+            let name = format!("{}/{}", section.name(), rule.name);
+            let key = (name.clone(), any_of.clone());
+            if let Some(index) = self.known.get(&key) {
+                self.found[*index].certain |= certain;
+                continue;
+            }
+            self.known.insert(key, self.found.len());
+            self.found.push(Implied {
+                distributions: any_of.clone(),
+                rule: name,
+                why: rule.why.clone(),
+                call: site.call.clone(),
+                line: site.line,
+                column: site.column,
+                in_function: site.in_function,
+                certain,
+            });
+        }
+    }
+
+    fn text(&self, range: TextRange) -> String {
+        let text = self.source.get(range.to_std_range()).unwrap_or_default();
+        // More than is shown need not be looked at.
+        let text: String = text.chars().take(4 * LONGEST_CALL).collect();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        if text.chars().count() <= LONGEST_CALL {
+            return text;
+        }
+        text.chars().take(LONGEST_CALL - 1).chain(['…']).collect()
+    }
+
+    /// What an import implies by itself.
+    pub(crate) fn import(&mut self, import: &Import) {
+        if import.level > 0 {
+            return;
+        }
+        let members = import.names.iter().map(|name| format!("{}.{name}", import.module));
+        let imported: Vec<String> = std::iter::once(import.module.clone()).chain(members).collect();
+        for section in self.active.sections.iter().copied() {
+            for full in &imported {
+                let Some(parts) = section.inside(full) else { continue };
+                let about = section.about_modules.iter().filter_map(|index| section.rules.get(*index));
+                let about = about.filter(|rule| rule.imports.iter().any(|pattern| pattern.begins(&parts)));
+                let about = about.map(|rule| (rule, &rule.needs)).chain(section.used(full));
+                for (rule, needs) in about.collect::<Vec<_>>() {
+                    let call = match full.strip_prefix(&import.module).and_then(|rest| rest.strip_prefix('.'))
+                    {
+                        Some(member) => format!("from {} import {member}", import.module),
+                        None => format!("import {full}"),
+                    };
+                    let site = Site {
+                        call,
+                        line: import.line,
+                        column: import.column,
+                        in_function: import.in_function,
+                        guard: &import.guard,
+                    };
+                    self.add(section, rule, needs, rule.certain, &site);
+                }
+            }
+        }
+    }
+
+    /// What something seen implies.
+    pub(crate) fn seen(&mut self, seen: &Seen<'_>) {
+        match seen.what {
+            What::Call(call) => self.call(call, seen),
+            What::Attribute { attribute, called } => self.attribute(attribute, called, seen),
+            What::Item { key, value } => self.item(key, value, seen),
+            What::Assigned { .. } | What::Escape { .. } => {}
+        }
+    }
+
+    fn site<'s>(&mut self, range: TextRange, seen: &'s Seen<'_>) -> Site<'s> {
+        let (line, column) = self.places.of(range.start());
+        Site { call: self.text(range), line, column, in_function: seen.in_function, guard: &seen.guard }
+    }
+
+    fn call(&mut self, call: &ExprCall, seen: &Seen<'_>) {
+        let full = self.names.full(&call.func);
+        let method = match &*call.func {
+            Expr::Attribute(attribute) => Some(attribute),
+            _ => None,
+        };
+        let Some(last) = method.map(|it| it.attr.as_str()).or_else(|| last_name(&call.func)) else { return };
+        // Names may have been changed by the import.
+        let mut lasts: Vec<&str> = full.iter().filter_map(|full| full.rsplit('.').next()).collect();
+        lasts.push(last);
+        lasts.sort_unstable();
+        lasts.dedup();
+        for section in self.active.sections.iter().copied().filter(|section| section.asks) {
+            let inside: Vec<Vec<&str>> = full.iter().filter_map(|full| section.inside(full)).collect();
+            for rule in lasts.iter().flat_map(|last| section.called(last)) {
+                let is_call = inside.iter().any(|parts| rule.calls.iter().any(|pattern| pattern.fits(parts)));
+                let is_method = || {
+                    method.is_some_and(|method| {
+                        if rule.methods.iter().any(|it| it == last) {
+                            return !inside.is_empty() || !self.names.is_imported(&method.value);
+                        }
+                        rule.members.iter().any(|it| it == last)
+                            && self.is_member(section, rule, &method.value)
+                    })
+                };
+                if !(is_call || is_method()) || !self.conditions_hold(rule, call) {
+                    continue;
+                }
+                let value = rule.argument.as_ref().and_then(|argument| argument.of(call));
+                let (needs, certain) = self.needs(rule, value);
+                let site = self.site(call.range(), seen);
+                self.add(section, rule, &needs, certain, &site);
+            }
+        }
+    }
+
+    /// Something of what the library made.
+    fn is_member(&self, section: &Section, rule: &Rule, receiver: &Expr) -> bool {
+        let origins = self.names.origins(receiver);
+        if origins.iter().any(|origin| section.is_of(origin)) {
+            return true;
+        }
+        origins.is_empty()
+            && first_name(receiver)
+                .is_some_and(|name| rule.receivers.iter().any(|pattern| text::glob(pattern, name)))
+    }
+
+    fn attribute(&mut self, attribute: &ExprAttribute, called: bool, seen: &Seen<'_>) {
+        let name = attribute.attr.as_str();
+        let full = self.names.full_of_attribute(attribute);
+        for section in self.active.sections.iter().copied().filter(|section| section.asks) {
+            let by_name = full.iter().flat_map(|full| section.used(full));
+            let member = section.rules.iter().filter(|rule| {
+                !called
+                    && rule.attributes.iter().any(|it| it == name)
+                    && self.is_member(section, rule, &attribute.value)
+            });
+            let all: Vec<_> = by_name.chain(member.map(|rule| (rule, &rule.needs))).collect();
+            for (rule, needs) in all {
+                let site = self.site(attribute.range(), seen);
+                self.add(section, rule, needs, rule.certain, &site);
+            }
+        }
+    }
+
+    fn item(&mut self, key: &str, value: &Expr, seen: &Seen<'_>) {
+        for section in self.active.sections.iter().copied() {
+            for rule in section.rules.iter().filter(|rule| rule.keywords.iter().any(|it| it == key)) {
+                let (needs, certain) = self.needs(rule, Some(value));
+                let mut site = self.site(value.range(), seen);
+                site.call = format!("{key}={}", site.call);
+                self.add(section, rule, &needs, certain, &site);
+            }
+        }
+    }
+
+    /// A variable of the environment that the code sets, or a magic of IPython.
+    pub(crate) fn word(&mut self, kind: &str, name: &str, value: &str, line: u32) {
+        for section in sections(kind) {
+            for rule in section.rules.iter().filter(|rule| rule.words.iter().any(|it| it == name)) {
+                let needs = match rule.literal_for(value) {
+                    Some(needs) => needs,
+                    None => &rule.needs,
+                };
+                let call = format!("{name} {value}").trim().to_owned();
+                let site = Site { call, line, column: 1, in_function: false, guard: &Guard::None };
+                self.add(section, rule, needs, rule.certain, &site);
+            }
+        }
+    }
+
+    fn needs(&self, rule: &Rule, value: Option<&Expr>) -> (Needs, bool) {
+        if !rule.has_literals() {
+            return (rule.needs.clone(), rule.certain);
+        }
+        let Some(value) = value else { return (rule.needs.clone(), rule.certain) };
+        let written = self.written(value);
+        let mut needs = Needs::new();
+        let mut matched = false;
+        for text in &written {
+            if let Some(more) = rule.literal_for(text) {
+                matched = true;
+                for any_of in more {
+                    let filled: Vec<String> = any_of.iter().map(|name| filled(name, text)).collect();
+                    if !needs.contains(&filled) {
+                        needs.push(filled);
+                    }
+                }
+            }
+        }
+        if matched {
+            return (needs, rule.certain);
+        }
+        if !rule.possibly.is_empty() && written.is_empty() {
+            return (rule.possibly.clone(), false);
+        }
+        (rule.needs.clone(), rule.certain)
+    }
+
+    /// What is written out of a value.
+    fn written(&self, value: &Expr) -> Vec<String> {
+        match value {
+            Expr::BooleanLiteral(literal) => vec![if literal.value { "True" } else { "False" }.to_owned()],
+            Expr::NoneLiteral(_) => vec!["None".to_owned()],
+            Expr::Dict(dict) => dict
+                .items
+                .iter()
+                .filter_map(|item| item.key.as_ref())
+                .flat_map(|key| self.written(key))
+                .collect(),
+            _ => self.names.known_texts(value),
+        }
+    }
+
+    fn conditions_hold(&self, rule: &Rule, call: &ExprCall) -> bool {
+        let holds = |(argument, condition): &(rules::Argument, Condition)| {
+            let value = argument.of(call);
+            match condition {
+                Condition::Absent => value.is_none(),
+                Condition::Given => value.is_some_and(|value| {
+                    !matches!(value, Expr::NoneLiteral(_))
+                        && !matches!(value, Expr::BooleanLiteral(literal) if !literal.value)
+                }),
+                Condition::Text(pattern) => value.is_some_and(|value| {
+                    self.written(value).iter().any(|written| text::matches(pattern, written))
+                }),
+            }
+        };
+        rule.when.iter().all(holds) && !rule.unless.iter().any(holds)
+    }
+}
+
+/// A distribution's name that is made of what is written: `en_core_web_sm` for `{}`.
+fn filled(name: &str, text: &str) -> String {
+    if name.contains("{}") && !text.contains(UNKNOWN) {
+        return name.replace("{}", &text.replace('_', "-"));
+    }
+    name.to_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! Texts in code, as far as they are written out.
+
+use ruff_python_ast::{Expr, FStringPart, InterpolatedStringElement, Operator};
+
+use super::names::{Names, last_name};
+
+/// Stands in a text for what is only known when the code runs.
+pub(crate) const UNKNOWN: char = '\u{fffd}';
+
+/// A text of which what is not written out is [`UNKNOWN`].
+pub(crate) type Text = String;
+
+impl Names<'_> {
+    /// The texts that an expression stands for, where it can stand for nothing else.
+    pub(crate) fn whole_texts(&self, expr: &Expr) -> Option<Vec<Text>> {
+        self.texts(expr).filter(|texts| !texts.iter().any(|text| text.contains(UNKNOWN)))
+    }
+
+    /// The same with parts unknown; `None` where an expression is not seen to be a text at all.
+    pub(crate) fn texts(&self, expr: &Expr) -> Option<Vec<Text>> {
+        self.text_steps.begin();
+        self.texts_within(expr)
+    }
+
+    /// The texts that an argument may be, or have among its elements; those of which something is known.
+    pub(crate) fn known_texts(&self, expr: &Expr) -> Vec<Text> {
+        self.text_steps.begin();
+        self.known_texts_within(expr)
+    }
+
+    fn known_texts_within(&self, expr: &Expr) -> Vec<Text> {
+        let elements = match expr {
+            Expr::List(list) => &list.elts,
+            Expr::Tuple(tuple) => &tuple.elts,
+            Expr::Set(set) => &set.elts,
+            Expr::Name(name) => {
+                let values = self.values(&name.id);
+                return values
+                    .iter()
+                    .filter(|it| !is_name(it))
+                    .flat_map(|it| self.known_texts_within(it))
+                    .collect();
+            }
+            Expr::If(choice) => {
+                let mut texts = self.known_texts_within(&choice.body);
+                texts.extend(self.known_texts_within(&choice.orelse));
+                return texts;
+            }
+            _ => return self.texts_within(expr).unwrap_or_default(),
+        };
+        elements.iter().flat_map(|element| self.texts_within(element).unwrap_or_default()).collect()
+    }
+
+    fn texts_within(&self, expr: &Expr) -> Option<Vec<Text>> {
+        self.step(&self.text_steps)?;
+        // What is not known stands in a text all the same.
+        let part = |expr: &Expr| {
+            self.texts_within(expr)
+                .filter(|texts| texts.len() <= 8)
+                .unwrap_or_else(|| vec![UNKNOWN.to_string()])
+        };
+        match expr {
+            Expr::StringLiteral(text) => Some(vec![text.value.to_str().to_owned()]),
+            Expr::FString(text) => {
+                let mut made = vec![String::new()];
+                for piece in text.value.as_slice() {
+                    match piece {
+                        FStringPart::Literal(literal) => append(&mut made, &[literal.value.to_string()]),
+                        FStringPart::FString(text) => {
+                            for element in &text.elements {
+                                match element {
+                                    InterpolatedStringElement::Literal(literal) => {
+                                        append(&mut made, &[literal.value.to_string()]);
+                                    }
+                                    InterpolatedStringElement::Interpolation(it) => {
+                                        append(&mut made, &part(&it.expression));
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+                Some(made)
+            }
+            Expr::Name(name) => {
+                let values = self.values(&name.id);
+                if values.is_empty() {
+                    return None;
+                }
+                let mut texts = Vec::new();
+                for value in values {
+                    texts.extend(self.texts_within(value)?);
+                }
+                Some(texts)
+            }
+            Expr::If(choice) => {
+                let mut texts = self.texts_within(&choice.body)?;
+                texts.extend(self.texts_within(&choice.orelse)?);
+                Some(texts)
+            }
+            Expr::BinOp(operation) if operation.op == Operator::Add => {
+                let (left, right) = (self.texts_within(&operation.left), self.texts_within(&operation.right));
+                if left.is_none() && right.is_none() {
+                    return None;
+                }
+                let unknown = || vec![UNKNOWN.to_string()];
+                let mut made = left.unwrap_or_else(unknown);
+                append(&mut made, &right.unwrap_or_else(unknown));
+                Some(made)
+            }
+            // `"plugins.%s" % name`
+            Expr::BinOp(operation) if operation.op == Operator::Mod => {
+                let texts = self.texts_within(&operation.left)?;
+                Some(texts.iter().map(|text| blanked(text, "%")).collect())
+            }
+            Expr::Call(call) => {
+                let Expr::Attribute(attribute) = &*call.func else { return None };
+                match attribute.attr.as_str() {
+                    "format" => {
+                        let texts = self.texts_within(&attribute.value)?;
+                        Some(texts.iter().map(|text| blanked(text, "{")).collect())
+                    }
+                    "strip" | "rstrip" | "lstrip" if call.arguments.is_empty() => {
+                        let texts = self.texts_within(&attribute.value)?;
+                        Some(texts.iter().map(|text| text.trim().to_owned()).collect())
+                    }
+                    // `os.path.join(folder, "x.mp4")` ends as its last argument does.
+                    "join" if last_name(&attribute.value) == Some("path") => {
+                        let mut made = vec![String::new()];
+                        for (index, argument) in call.arguments.args.iter().enumerate() {
+                            if index > 0 {
+                                append(&mut made, &["/".to_owned()]);
+                            }
+                            append(&mut made, &part(argument));
+                        }
+                        Some(made)
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    }
+}
+
+fn is_name(expr: &Expr) -> bool {
+    matches!(expr, Expr::Name(_))
+}
+
+/// Every text continued by every one of the parts.
+fn append(made: &mut Vec<Text>, parts: &[Text]) {
+    if let [part] = parts {
+        made.iter_mut().for_each(|text| text.push_str(part));
+        return;
+    }
+    let before = std::mem::take(made);
+    // A handful of choices is a handful of texts; many would multiply.
+    for text in before.into_iter().take(16) {
+        made.extend(parts.iter().map(|part| format!("{text}{part}")));
+    }
+}
+
+/// A format string with everything from its first to its last place unknown.
+fn blanked(text: &str, place: &str) -> Text {
+    let Some((before, after)) = text.split_once(place) else { return text.to_owned() };
+    let end = match place {
+        "{" => after.rsplit_once('}').map_or("", |(_, end)| end),
+        // `%s`, `%(name)s`, `%02d`
+        _ => {
+            let last = after.rsplit_once('%').map_or(after, |(_, last)| last);
+            let letter = last.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+            letter.get(1..).unwrap_or_default()
+        }
+    };
+    format!("{before}{UNKNOWN}{end}")
+}
+
+/// Whether a text matches a pattern in which `*` stands for anything. Of a text that is not wholly known,
+/// only what is known need fit, and something of it has to.
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
+    let Some((before, _)) = text.split_once(UNKNOWN) else { return glob(pattern, text) };
+    let after = text.rsplit(UNKNOWN).next().unwrap_or_default();
+    let Some((head, rest)) = pattern.split_once('*') else { return false };
+    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
+    let is_known = |part: &str| text.split(UNKNOWN).any(|known| known.contains(part));
+    pattern.len() > pattern.matches('*').count()
+        && before.starts_with(head)
+        && after.ends_with(tail)
+        && middle.split('*').all(is_known)
+}
+
+/// A pattern in which `*` stands for anything.
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
+    let Some((head, mut rest)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut text) = text.strip_prefix(head) else { return false };
+    while let Some((part, after)) = rest.split_once('*') {
+        let Some(found) = text.find(part) else { return false };
+        text = &text[found + part.len()..];
+        rest = after;
+    }
+    text.ends_with(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stars_stand_for_anything() {
+        assert!(glob("s3://*", "s3://b/k") && !glob("s3://*", "s3:/b"));
+        assert!(glob("*.xls", "a.xls") && !glob("*.xls", "a.xlsx"));
+        assert!(glob("a*b*c", "a-b-c") && !glob("a*b*c", "a-c") && !glob("ab*bc", "abc"));
+        assert!(glob("*", "") && glob("x", "x") && !glob("x", "xy"));
+    }
+
+    #[test]
+    fn of_a_text_only_what_is_known_need_fit() {
+        let text = format!("postgresql://{UNKNOWN}@h/d.csv");
+        assert!(matches("postgresql://*", &text) && matches("*.csv", &text));
+        assert!(matches("*://*", &text) && !matches("*:///*", &text));
+        assert!(!matches("postgresql+psycopg2://*", &text) && !matches("*", &text));
+        assert!(!matches("postgresql://x@h/d.csv", &text));
+    }
+
+    #[test]
+    fn places_in_a_format_are_unknown() {
+        assert_eq!(blanked("a.%s.%02d.csv", "%"), format!("a.{UNKNOWN}.csv"));
+        assert_eq!(blanked("a/{x}/{}.csv", "{"), format!("a/{UNKNOWN}.csv"));
+        assert_eq!(blanked("plain", "{"), "plain");
+    }
+}
