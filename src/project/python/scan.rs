@@ -195,7 +195,7 @@ fn scan_within(source: &str, target: &Target, kind: Kind, depth: u32) -> Result<
     };
     if !cell.commands.is_empty() {
         let names = Names::default();
-        let mut reader = Reader::new(&names, source, Kind::Cell, target, &mut found);
+        let mut reader = Reader::new(&names, source, target, &mut found);
         for (line, text) in &cell.commands {
             reader.shell_cell(*line, text);
         }
@@ -270,7 +270,7 @@ fn scan_parsed(source: &str, parsed: &Parsed<Mod>, target: &Target, kind: Kind, 
         problems,
         ..Scan::default()
     };
-    let mut reader = Reader::new(&walk.names, source, kind, target, &mut found);
+    let mut reader = Reader::new(&walk.names, source, target, &mut found);
     reader.depth = depth;
     let mut finder = Finder::new(&active, &walk.names, target, source);
     for seen in &walk.seen {
@@ -350,7 +350,7 @@ pub(crate) fn imports_of(mut walk: Walk<'_>, source: &str, target: &Target) -> V
         return imports;
     }
     let mut found = Scan { imports, ..Scan::default() };
-    let mut reader = Reader::new(&walk.names, source, Kind::Script, target, &mut found);
+    let mut reader = Reader::new(&walk.names, source, target, &mut found);
     for seen in &walk.seen {
         reader.read(seen);
     }

@@ -1,3 +1,5 @@
+//! What the rules say of code.
+
 use super::super::scan::{Kind, scan};
 use super::*;
 

@@ -121,7 +121,6 @@ const DEEPEST: u32 = 3;
 pub(super) struct Reader<'r, 'a> {
     pub(super) names: &'r Names<'a>,
     pub(super) places: Places<'a>,
-    pub(super) kind: Kind,
     pub(super) target: &'r Target,
     pub(super) found: &'r mut Scan,
     /// How deep this code is in other code's texts.
@@ -145,12 +144,11 @@ impl<'r, 'a> Reader<'r, 'a> {
     pub(super) fn new(
         names: &'r Names<'a>,
         source: &'a str,
-        kind: Kind,
         target: &'r Target,
         found: &'r mut Scan,
     ) -> Self {
         let places = Places::new(source);
-        Self { names, places, kind, target, found, depth: 0, variables: Vec::new(), magics: Vec::new() }
+        Self { names, places, target, found, depth: 0, variables: Vec::new(), magics: Vec::new() }
     }
 }
 

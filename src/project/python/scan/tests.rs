@@ -1,3 +1,5 @@
+//! What a scan finds, behaviour by behaviour.
+
 use super::*;
 use crate::project::python::imports::How;
 
