@@ -45,7 +45,7 @@ impl Resolution {
 pub enum LockError {
     #[error(transparent)]
     Uv(#[from] UvError),
-    #[error("{what}, and there is no uv that could choose versions")]
+    #[error("{what}, and there is no uv to ask the package index")]
     NoUv { what: String },
     #[error("there can be no hashes: {why}")]
     Unhashed { why: String },
@@ -63,7 +63,7 @@ impl Explain for LockError {
         match self {
             Self::Uv(error) => error.hints(),
             Self::NoUv { .. } => {
-                vec!["install them into the environment in use, or `pip install uv`".to_owned()]
+                vec!["`pip install uv`; without `--offline` it is fetched".to_owned()]
             }
             Self::Unhashed { .. } => vec!["without `--require-hashes` it is locked all the same".to_owned()],
         }
@@ -142,6 +142,9 @@ fn add_hashes(
         return Ok(());
     }
     let Some(uv) = uv else {
+        if hashes == Hashes::Required {
+            return Err(LockError::NoUv { what: "hashes are wanted".to_owned() });
+        }
         return unhashed(resolution, hashes, "there was no uv to ask the package index".to_owned());
     };
     match uv.ask(&question, target, surroundings) {

@@ -1,8 +1,7 @@
 //! uv asked for a lock, with a real index and with ones that do what none should.
 
-use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use scaf::orchestrate::host::uv::{self, Answer, Surroundings, Uv, UvError};
@@ -12,76 +11,8 @@ use scaf::spec::lock_target::{LockTarget, Platform, Sayings};
 use scaf::spec::uv_failure::UvFailure;
 use scaf::spec::uv_question::Question;
 
-use crate::support::{here, need, state};
-
-/// `tests/servers/bad_index.py`; ends with the test.
-struct Index {
-    server: Child,
-    url: String,
-    folder: tempfile::TempDir,
-}
-
-impl Index {
-    /// With `private-thing` 1.0, which needs `private-part` 2.0.
-    fn up(behaviour: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("scaf-test-bad-").tempdir().unwrap();
-        let wheels = folder.path().join("wheels");
-        for words in [&["private-thing", "1.0", "--requires", "private-part"][..], &["private-part", "2.0"]] {
-            let (name, more) = words.split_at(2);
-            let status = Command::new("python3")
-                .arg(here().join("tests/servers/make-wheel.py"))
-                .args(name)
-                .arg(&wheels)
-                .args(more)
-                .stdout(Stdio::null())
-                .status()
-                .unwrap();
-            assert!(status.success());
-        }
-        let mut server = Command::new("python3")
-            .arg(here().join("tests/servers/bad_index.py"))
-            .arg(behaviour)
-            .arg(&wheels)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said: serde_json::Value = serde_json::from_str(&line).unwrap();
-        Self { url: said["url"].as_str().unwrap().to_owned(), server, folder }
-    }
-
-    fn with_password(&self) -> String {
-        self.url.replace("http://", "http://me:geheim@")
-    }
-
-    /// Ends it; the requests that it had, one a line.
-    fn requests(mut self) -> String {
-        drop(self.server.stdin.take());
-        self.server.wait().unwrap();
-        let mut text = String::new();
-        self.server.stderr.take().unwrap().read_to_string(&mut text).unwrap();
-        text
-    }
-
-    fn environment(&self, more: &[(&str, &str)]) -> Environment {
-        let path = format!("{}:{}", state().join("bin").display(), std::env::var("PATH").unwrap());
-        let own = self.folder.path().display().to_string();
-        let cache = format!("{own}/cache");
-        let mut all = vec![("PATH", path.as_str()), ("HOME", own.as_str()), ("UV_CACHE_DIR", cache.as_str())];
-        all.extend(more);
-        Environment::of(all)
-    }
-}
-
-impl Drop for Index {
-    fn drop(&mut self) {
-        drop(self.server.stdin.take());
-        let _ = self.server.wait();
-    }
-}
+use crate::bad_index::BadIndex as Index;
+use crate::support::{need, state};
 
 fn target() -> LockTarget {
     let sayings = Sayings { command_line: Some("3.11.7"), ..Sayings::default() };
@@ -216,16 +147,11 @@ fn an_index_that_is_not_there_is_named() {
         return;
     }
     let index = Index::up("good");
-    let (url, environment) = (index.url.clone(), by_pip(&index));
-    let mut server = index;
-    drop(server.server.stdin.take());
-    server.server.wait().unwrap();
+    let environment = by_pip(&index);
+    let index = index.down();
     let error = ask(&environment, &question("private-thing"), false).unwrap_err();
-    let text = told(&error, &server);
-    assert!(
-        text.starts_with("the package index `[INDEX]` does not answer: Connection refused"),
-        "{text} {url}"
-    );
+    let text = told(&error, &index);
+    assert!(text.starts_with("the package index `[INDEX]` does not answer: Connection refused"), "{text}");
 }
 
 #[test]

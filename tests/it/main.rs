@@ -8,6 +8,7 @@
 )]
 
 mod adopt;
+mod bad_index;
 mod build_network;
 mod check;
 mod config;
@@ -26,6 +27,7 @@ mod engine_support;
 mod engine_twin;
 mod env_detect;
 mod env_export;
+mod env_lock;
 mod env_regressions;
 mod example;
 mod faults_engine;

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::project::ExperimentArg;
 use super::run::RunOptions;
+use crate::spec::lock_target::{Platform, PythonVersion};
 
 #[derive(Args, Debug)]
 #[command(
@@ -15,7 +16,9 @@ use super::run::RunOptions;
   What an experiment's code needs, and where it says so
       scaf env detect digit_recognition
   What any folder needs, also outside of a project
-      scaf env detect ~/code/some_repository"
+      scaf env detect ~/code/some_repository
+  Pin it, with everything that it needs in turn
+      scaf env lock digit_recognition"
 )]
 pub struct EnvArgs {
     #[command(subcommand)]
@@ -26,12 +29,82 @@ pub struct EnvArgs {
 pub enum EnvCommand {
     /// Say which packages code needs, with every place that says so; nothing is executed
     Detect(EnvDetectArgs),
+    /// Pin what the code needs, with everything that this needs in turn, for the machine that runs it
+    Lock(EnvLockArgs),
     /// Say whether code and pins go together: missing, unused, hidden, stale, another version in use
     Check(EnvCheckArgs),
     /// Import in the image everything that the code imports, and say what is missing
     Prove(EnvProveArgs),
     /// Say why a package is there: the ways that lead to it, from lines of code through packages
     Explain(EnvExplainArgs),
+}
+
+/// What the target computes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum AcceleratorArg {
+    /// As the installed builds say
+    #[default]
+    Installed,
+    Cpu,
+    Cuda,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "What is installed in the Python in use is locked as it is, by its metadata, for the target
+and not for this machine. What is not installed is chosen by uv, from the package index that is set up
+for uv or pip here; uv is fetched into scaf's cache where there is none. Nothing is installed.
+
+It writes `environment/requirements.txt` (what the code needs directly, each line with its reason;
+lines without `# why:` are yours and stay) and `environment/requirements.lock` (everything). What
+notebooks and tests alone need is kept out of both, in `requirements.notebook.txt` and
+`requirements.test.txt` beside the code.
+
+Examples:
+  Pin what an experiment needs
+      scaf env lock digit_recognition
+  For a GPU machine, from a laptop that has the build for the CPU
+      scaf env lock digit_recognition --accelerator cuda
+  For ARM, with hashes or not at all
+      scaf env lock --platform linux-aarch64 --require-hashes
+  What would be written
+      scaf env lock --dry-run"
+)]
+pub struct EnvLockArgs {
+    #[command(flatten)]
+    pub experiment: ExperimentArg,
+    #[command(flatten)]
+    pub python: PythonArg,
+    /// The machine that it is for: linux-x86_64 or linux-aarch64
+    #[arg(long, value_name = "PLATFORM", default_value = "linux-x86_64", value_parser = platform)]
+    pub platform: Platform,
+    /// The Python that it is for, e.g. 3.11; that of the Dockerfile's base image, of the settings, or the one in
+    /// use when not given
+    #[arg(long, value_name = "VERSION", value_parser = python_version)]
+    pub python_version: Option<String>,
+    /// What the target computes on, for packages that have a build for each
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
+    pub accelerator: AcceleratorArg,
+    /// Fail where there can be no hashes
+    #[arg(long)]
+    pub require_hashes: bool,
+    /// Do not ask the package index for hashes
+    #[arg(long, conflicts_with = "require_hashes")]
+    pub no_hashes: bool,
+    /// Ask uv's cache and no package index
+    #[arg(long)]
+    pub offline: bool,
+}
+
+fn platform(text: &str) -> Result<Platform, String> {
+    text.parse().map_err(|()| format!("it is none of {}", Platform::ALL.map(Platform::name).join(", ")))
+}
+
+fn python_version(text: &str) -> Result<String, String> {
+    match text.parse::<PythonVersion>() {
+        Ok(version) if version.major == 3 => Ok(text.to_owned()),
+        _ => Err("it is no version of Python 3, such as 3.11 or 3.11.7".to_owned()),
+    }
 }
 
 /// Which Python's packages are looked at, and for which machine.

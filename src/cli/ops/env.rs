@@ -3,6 +3,7 @@
 mod check;
 mod detect;
 mod explain;
+mod lock;
 mod prove;
 mod subject;
 
@@ -15,6 +16,7 @@ pub fn run(context: &Context<'_>, args: EnvArgs) -> Result<u8, Failure> {
         EnvCommand::Check(args) => check::run(context, &args),
         EnvCommand::Detect(args) => detect::run(context, &args),
         EnvCommand::Prove(args) => prove::run(context, &args),
+        EnvCommand::Lock(args) => lock::run(context, &args),
         EnvCommand::Explain(args) => explain::run(context, &args),
     }
 }

@@ -39,7 +39,9 @@ pub struct LockPlan {
 pub fn plan(facts: &Facts<'_>) -> LockPlan {
     let Facts { folder, requirements, included, lock, contents, resolution, target } = facts;
     let edited = requirements_file::edit(requirements, contents);
-    let mut inputs = vec![Input::of(REQUIREMENTS, &edited.text)];
+    // A file that says nothing is not made.
+    let own = Some(&edited.text).filter(|text| !text.is_empty());
+    let mut inputs: Vec<Input> = own.map(|text| Input::of(REQUIREMENTS, text)).into_iter().collect();
     inputs.extend(included.iter().map(|file| Input::of(&file.shown, &file.text)));
     let made = RequirementsLock {
         head: Head {

@@ -108,12 +108,17 @@ pub(super) fn kind(text: &str, line: usize) -> Kind {
     }
 }
 
-/// A user's requirement without its comment, its hashes and the ends of its lines; `None` for a bare address.
+/// A user's requirement without its comment, its hashes and the ends of its lines; `None` for an address without a name.
 pub(super) fn requirement(text: &str) -> Option<String> {
     let joined = text.replace("\\\n", " ").replace("\\\r\n", " ").replace('\\', " ");
     let plain = joined.split(" #").next().unwrap_or_default();
     let plain = plain.split(" --").next().unwrap_or_default().trim();
-    requires_dist::split(plain).is_ok().then(|| plain.to_owned())
+    if requires_dist::split(plain).is_ok() {
+        return Some(plain.to_owned());
+    }
+    // `git+https://h/x#egg=x` says its name itself.
+    let read = requirements::read(plain);
+    read.names.first().map(|name| format!("{name} @ {plain}"))
 }
 
 /// The normalised name in `name[extra]`.

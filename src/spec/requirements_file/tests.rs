@@ -177,7 +177,12 @@ fn what_is_the_users_own() {
     );
     assert_eq!(
         own.requirements,
-        ["NumPy[x]>=1,<2 ; python_version > '3'", "scipy==1.0", "clip @ git+https://h/clip@1#egg=clip"]
+        [
+            "NumPy[x]>=1,<2 ; python_version > '3'",
+            "scipy==1.0",
+            "clip @ git+https://h/clip@1#egg=clip",
+            "y @ https://h/y-1-py3-none-any.whl"
+        ]
     );
     assert_eq!(own.options, [IndexOption::Extra("https://h/b".to_owned())]);
 }

@@ -1,0 +1,452 @@
+//! `scaf env lock`.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use super::subject::{self, Python, Subject};
+use crate::cli::args::{AcceleratorArg, EnvLockArgs};
+use crate::cli::context::{Context, Project};
+use crate::cli::failure::Failure;
+use crate::cli::ops::act;
+use crate::orchestrate::engine::moby::run::{Heard, SignalSource};
+use crate::orchestrate::execute::{self, World};
+use crate::orchestrate::host::uv::{self, Surroundings, Uv};
+use crate::orchestrate::load::requirements;
+use crate::orchestrate::lock::{self, Hashes, LockError, Resolution};
+use crate::orchestrate::planner;
+use crate::orchestrate::planner::lock::{Facts, LOCK, LockPlan, REQUIREMENTS};
+use crate::project::experiment::Experiment;
+use crate::project::layout::ENVIRONMENT;
+use crate::project::python::index_option::IndexOption;
+use crate::project::python::requirements::{File, normalised};
+use crate::project::python::target::Target;
+use crate::spec::closure::{Catalogue, Known as KnownDistribution};
+use crate::spec::detection::{Detection, Known, Needed, Unresolved};
+use crate::spec::lock_choice::{self, Choice, LockRequest, Taken};
+use crate::spec::lock_contents::{self, For};
+use crate::spec::lock_target::{LockTarget, Sayings};
+use crate::spec::pin::Pin;
+use crate::spec::plan::{Action, IfThere};
+use crate::spec::requirements_file::{self, Change};
+use crate::spec::requirements_lock::{self, RequirementsLock};
+use crate::spec::settings::GpuSetting;
+use crate::spec::settings::Settings;
+use crate::spec::torch_builds::Accelerator;
+use crate::spec::uv_failure::UvFailure;
+
+/// Beside the code, and so in no image.
+const BESIDE: [(For, &str); 2] =
+    [(For::Notebooks, "requirements.notebook.txt"), (For::Tests, "requirements.test.txt")];
+/// Of more, the number is said.
+const SHOWN: usize = 12;
+
+pub fn run(context: &Context<'_>, args: &EnvLockArgs) -> Result<u8, Failure> {
+    let project = context.project()?;
+    let experiment = context.experiment(&project, args.experiment.given())?;
+    let settings = context.settings(&project, &experiment);
+    let ground = Ground::of(context, args, &experiment, &settings)?;
+    refuse_unresolved(&ground)?;
+    let Ground { python, target, detection, files, before, .. } = &ground;
+    let own = own_lines(files);
+    let request = LockRequest {
+        target,
+        accelerator: accelerator(args.accelerator, &settings),
+        wishes: lock_contents::wishes(detection, &own.requirements, target),
+        constraints: own.constraints,
+        options: own.options,
+        waived: ground.waived.clone(),
+        before: before.as_ref(),
+    };
+    let choice = choose(&request, python);
+    let hashes = match (args.require_hashes, args.no_hashes) {
+        (true, _) => Hashes::Required,
+        (false, true) => Hashes::Without,
+        (false, false) => Hashes::IfToBeHad,
+    };
+    let heard = Heard::begin(SignalSource::Process)
+        .map_err(|error| Failure::user(format!("cannot listen for signals: {error}")))?;
+    let uv = find_uv(context, python, lock::needs_uv(&choice, hashes) && !args.offline, &heard)?;
+    if !choice.unfit.is_empty() && uv.is_some() {
+        context.ui.say(&format!("{}: uv chooses", lock::told(&choice.unfit)));
+    }
+    let surroundings = Surroundings {
+        environment: &context.environment,
+        folder: &ground.folder,
+        interpreter: python.interpreter.as_ref().map(|interpreter| interpreter.executable.as_path()),
+        offline: args.offline,
+        heard: Some(&heard),
+    };
+    let mut resolution = lock::resolve(&choice, hashes, uv.as_ref(), target, &surroundings)
+        .map_err(|error| explained(error, detection))?;
+    resolution.notes.extend(notes(detection));
+    let planned = plan(&ground, &project, &resolution);
+    let world = World::new(context.ui, &context.environment, context.global.json)
+        .with_signals(Some(SignalSource::Heard(heard)));
+    if context.global.dry_run {
+        act::print(context, &planned.plan)?;
+        return Ok(0);
+    }
+    execute::execute(&planned.plan, &world)?;
+    tell(context, &project, &ground, &resolution, &planned)
+}
+
+/// What is there.
+struct Ground {
+    experiment: Experiment,
+    /// Its `environment/`.
+    folder: PathBuf,
+    python: Python,
+    target: LockTarget,
+    detection: Detection,
+    waived: BTreeSet<String>,
+    /// `requirements.txt` and those that it names.
+    files: Vec<File>,
+    lock: Option<String>,
+    before: Option<RequirementsLock>,
+}
+
+impl Ground {
+    fn of(
+        context: &Context<'_>,
+        args: &EnvLockArgs,
+        experiment: &Experiment,
+        settings: &Settings,
+    ) -> Result<Self, Failure> {
+        let subject = Subject {
+            root: experiment.dir.clone(),
+            paths: vec![experiment.dir.clone()],
+            experiment: Some(experiment.clone()),
+        };
+        let python = Python::of(context, &args.python, &subject)?;
+        let folder = experiment.dir.join(ENVIRONMENT);
+        let dockerfile = read(&folder.join("Dockerfile"))?;
+        let interpreter = python.interpreter.as_ref().map(|interpreter| {
+            let (major, minor) = interpreter.version;
+            interpreter.full_version.clone().unwrap_or_else(|| format!("{major}.{minor}"))
+        });
+        let sayings = Sayings {
+            command_line: args.python_version.as_deref(),
+            dockerfile: dockerfile.as_deref(),
+            settings: settings.env.python.as_deref(),
+            interpreter: interpreter.as_deref(),
+        };
+        let (target, _) = LockTarget::choose(args.platform, &sayings);
+        let of_code = Target {
+            python: (target.python.major, target.python.minor),
+            machine: target.platform.machine().to_owned(),
+            ..Target::default()
+        };
+        let detection = subject::detect(&subject, &python, &of_code)?;
+        let there = folder.join(REQUIREMENTS).exists();
+        let files = if there { requirements::read(&folder, REQUIREMENTS)? } else { Vec::new() };
+        let lock = read(&folder.join(LOCK))?;
+        Ok(Self {
+            experiment: experiment.clone(),
+            folder,
+            python,
+            target,
+            detection,
+            waived: settings.env.waive.iter().map(|name| normalised(name)).collect(),
+            files,
+            before: lock.as_deref().map(requirements_lock::read),
+            lock,
+        })
+    }
+
+    fn requirements(&self) -> &str {
+        self.files.first().map_or("", |file| file.text.as_str())
+    }
+}
+
+/// `None` where there is no such file.
+fn read(path: &Path) -> Result<Option<String>, Failure> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::user(format!("cannot read `{}`: {error}", path.display()))),
+    }
+}
+
+/// An environment that is known not to be enough is no lock.
+fn refuse_unresolved(ground: &Ground) -> Result<(), Failure> {
+    let is_waived = |unresolved: &&Unresolved| {
+        let top = unresolved.import.split('.').next().unwrap_or_default();
+        [unresolved.import.as_str(), top].iter().any(|name| ground.waived.contains(&normalised(name)))
+    };
+    let open: Vec<&Unresolved> =
+        ground.detection.unresolved.iter().filter(|unresolved| !is_waived(unresolved)).collect();
+    let Some(first) = open.first() else { return Ok(()) };
+    let mut message = String::from("no package is known for ");
+    for (index, unresolved) in open.iter().take(SHOWN).enumerate() {
+        let place =
+            unresolved.places.first().map(|place| format!(" ({})", place.shown())).unwrap_or_default();
+        let _ = write!(message, "{}`{}`{place}", if index == 0 { "" } else { ", " }, unresolved.import);
+    }
+    if open.len() > SHOWN {
+        let _ = write!(message, " and {} more", open.len() - SHOWN);
+    }
+    let mut failure = Failure::user(message);
+    if !first.candidates.is_empty() {
+        failure = failure.hint(format!("`{}` may be of {}", first.import, first.candidates.join(", ")));
+    }
+    Err(failure
+        .hint("install it into the environment in use, or name its package in `environment/requirements.txt`")
+        .hint(waive(&first.import)))
+}
+
+fn waive(name: &str) -> String {
+    format!("code that is never reached: `waive = [\"{name}\"]` under `[env]` in scaf.toml")
+}
+
+struct Own {
+    requirements: Vec<String>,
+    constraints: Vec<String>,
+    options: Vec<IndexOption>,
+}
+
+fn own_lines(files: &[File]) -> Own {
+    let mut own = Own { requirements: Vec::new(), constraints: Vec::new(), options: Vec::new() };
+    for file in files {
+        let lines = requirements_file::own_lines(&file.text);
+        if file.constraint {
+            own.constraints.extend(lines.requirements);
+        } else {
+            own.requirements.extend(lines.requirements);
+            own.options.extend(lines.options);
+        }
+    }
+    own
+}
+
+/// Runs that want GPUs have a target with CUDA, whatever this machine's build is.
+fn accelerator(asked: AcceleratorArg, settings: &Settings) -> Accelerator {
+    match asked {
+        AcceleratorArg::Cpu => Accelerator::Cpu,
+        AcceleratorArg::Cuda => Accelerator::Cuda,
+        AcceleratorArg::Installed => match settings.engine.gpus {
+            GpuSetting::Off => Accelerator::AsInstalled,
+            _ => Accelerator::Cuda,
+        },
+    }
+}
+
+/// Where there is no Python.
+struct Nothing;
+
+impl Catalogue for Nothing {
+    fn get(&self, _: &str) -> Option<KnownDistribution<'_>> {
+        None
+    }
+}
+
+fn choose(request: &LockRequest<'_>, python: &Python) -> Choice {
+    let Some(installed) = &python.installed else {
+        return lock_choice::choose(request, &Nothing, &|_| Taken::FromIndex);
+    };
+    lock_choice::choose(request, installed, &|name| {
+        installed
+            .get(name)
+            .map_or(Taken::FromIndex, |distribution| lock_choice::taken(&distribution.provenance().origin))
+    })
+}
+
+/// uv, fetched where it is needed and not there.
+fn find_uv(
+    context: &Context<'_>,
+    python: &Python,
+    fetch: bool,
+    heard: &Heard,
+) -> Result<Option<Uv>, Failure> {
+    let cache = context.environment.cache_dir();
+    let program = cache.as_deref().map(planner::uv::program);
+    let found = uv::find(&context.environment, program.as_deref());
+    let (Some(cache), None, true) = (&cache, &found, fetch) else { return Ok(found) };
+    let Some(interpreter) = &python.interpreter else { return Ok(None) };
+    let world = World::new(context.ui, &context.environment, context.global.json)
+        .with_signals(Some(SignalSource::Heard(heard.clone())));
+    execute::execute(&planner::uv::fetch(cache, &interpreter.executable), &world)?;
+    Ok(uv::find(&context.environment, program.as_deref()))
+}
+
+/// With the place in the code that asks for what the index does not have.
+fn explained(error: LockError, detection: &Detection) -> Failure {
+    let name = match &error {
+        LockError::Uv(error) => match error.failure() {
+            Some(UvFailure::NotThere { name }) => Some(normalised(name)),
+            _ => None,
+        },
+        LockError::NoUv { .. } | LockError::Unhashed { .. } => None,
+    };
+    let failure = Failure::from(error);
+    let needed = name.and_then(|name| detection.third_party.get(&name));
+    let Some((needed, place)) = needed.and_then(|needed| Some((needed, needed.places.first()?))) else {
+        return failure;
+    };
+    let guess = if needed.known == Known::Guess { ", and the name is a guess" } else { "" };
+    failure.hint(format!("{} asks for it (`{}`){guess}", place.shown(), place.what)).hint(waive(&needed.name))
+}
+
+/// What the user should know of what was found.
+fn notes(detection: &Detection) -> Vec<String> {
+    let mut notes = Vec::new();
+    let is_guess = |needed: &&Needed| needed.known == Known::Guess && needed.version.is_none();
+    let alone = |name: &String| detection.notebook_only.contains(name);
+    let wanted = detection.third_party.iter().filter(|(name, _)| !alone(name)).map(|(_, needed)| needed);
+    let guessed: Vec<String> = wanted
+        .filter(is_guess)
+        .map(|needed| {
+            let place = needed.places.first().map(|place| format!(" ({})", place.shown()));
+            format!("`{}`{}", needed.name, place.unwrap_or_default())
+        })
+        .collect();
+    if !guessed.is_empty() {
+        notes.push(format!("taken to be called like the module, which is a guess: {}", guessed.join(", ")));
+    }
+    if !detection.problems.is_empty() {
+        let count = detection.problems.len();
+        let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+        notes.push(format!("{files} could not be read in full: `scaf env detect` names them"));
+    }
+    notes
+}
+
+fn plan(ground: &Ground, project: &Project, resolution: &Resolution) -> LockPlan {
+    let Ground { experiment, folder, python, target, detection, files, lock, .. } = ground;
+    // A path that is the same wherever the project lies.
+    let shown = |file: &str| match Path::new(file).strip_prefix(&project.layout.root) {
+        Ok(below) => below.display().to_string(),
+        Err(_) if Path::new(file).is_absolute() => {
+            Path::new(file).file_name().unwrap_or_default().to_string_lossy().into_owned()
+        }
+        Err(_) => file.to_owned(),
+    };
+    let locked = |name: &str| resolution.pin(name).cloned();
+    let contents = lock_contents::contents(detection, &locked, &shown, &resolution.indexes);
+    let mut planned = planner::lock::plan(&Facts {
+        folder,
+        requirements: ground.requirements(),
+        included: files.get(1..).unwrap_or_default(),
+        lock: lock.as_deref(),
+        contents: &contents,
+        resolution,
+        target,
+    });
+    let installed = |name: &str| {
+        let distribution = python.installed.as_ref()?.get(name)?;
+        let (name, version) = (distribution.name(), distribution.version());
+        match lock_choice::taken(&distribution.provenance().origin) {
+            Taken::FromIndex => Some(Pin::version(name, version)),
+            Taken::FromAddress(address) => Some(Pin {
+                source: crate::spec::pin::Source::Address(address),
+                ..Pin::version(name, version)
+            }),
+            Taken::Apart(_) => None,
+        }
+    };
+    for (part, name) in BESIDE {
+        let path = experiment.dir.join(name);
+        let old = fs::read_to_string(&path).unwrap_or_default();
+        let contents = lock_contents::beside(detection, part, &installed, &shown);
+        let edited = requirements_file::edit(&old, &contents);
+        if edited.text != old {
+            let why = match part {
+                For::Notebooks => "what notebooks alone need",
+                For::Tests | For::Runs => "what tests alone need",
+            };
+            let write = Action::WriteFile {
+                path,
+                content: edited.text,
+                executable: false,
+                if_there: IfThere::Replace,
+            };
+            planned.plan.step(why, write);
+        }
+    }
+    planned
+}
+
+fn tell(
+    context: &Context<'_>,
+    project: &Project,
+    ground: &Ground,
+    resolution: &Resolution,
+    planned: &LockPlan,
+) -> Result<u8, Failure> {
+    let written: Vec<String> = planned
+        .plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            Action::WriteFile { path, .. } => Some(project.layout.shown(path).display().to_string()),
+            _ => None,
+        })
+        .collect();
+    let hashed = resolution.unhashed.is_none();
+    if context.global.json {
+        let changes: Vec<_> = planned.differences.iter().map(ToString::to_string).collect();
+        let pins: Vec<_> = planned
+            .lock
+            .pins
+            .iter()
+            .map(|locked| json!({"pin": locked.pin.to_string(), "hashes": locked.hashes, "via": locked.via}))
+            .collect();
+        let apart: Vec<_> =
+            resolution.apart.iter().map(|(name, why)| json!({"package": name, "why": why})).collect();
+        context.ui.object(&json!({
+            "experiment": ground.experiment.name, "target": ground.target.to_string(), "by": resolution.by,
+            "hashes": hashed, "no_hashes": resolution.unhashed, "written": written, "changes": changes,
+            "pins": pins, "apart": apart, "notes": resolution.notes,
+        }))?;
+        return Ok(0);
+    }
+    for note in &resolution.notes {
+        context.ui.warning(note);
+    }
+    let count = resolution.pins.len();
+    let packages = if count == 1 { "1 package".to_owned() } else { format!("{count} packages") };
+    let without = resolution.unhashed.as_ref().map(|why| format!(", without hashes: {why}"));
+    context.ui.say(&format!(
+        "locked {packages} for {}, by {}{}",
+        ground.target,
+        resolution.by,
+        without.unwrap_or_default()
+    ));
+    for (name, why) in &resolution.apart {
+        context.ui.say(&format!("  apart: `{name}`, {why}"));
+    }
+    for line in direct(&planned.edited.changes) {
+        context.ui.say(&format!("  {line}"));
+    }
+    let more = planned.differences.len();
+    if more > 0 {
+        let lines: Vec<String> = planned.differences.iter().map(ToString::to_string).collect();
+        context.ui.detail(&lines.join("\n"));
+    }
+    if written.is_empty() {
+        context.ui.say("nothing has changed");
+    } else {
+        context.ui.say(&format!("wrote {}", written.join(", ")));
+    }
+    Ok(0)
+}
+
+/// Changes of `requirements.txt`, in lines.
+fn direct(changes: &[Change]) -> Vec<String> {
+    let mut lines: Vec<String> = changes
+        .iter()
+        .take(SHOWN)
+        .map(|change| match change {
+            Change::Added { now } => format!("+ {now}"),
+            Change::Removed { was } => format!("- {was}"),
+            Change::Changed { was, now } => format!("~ {was} is now {now}"),
+        })
+        .collect();
+    if changes.len() > SHOWN {
+        lines.push(format!("and {} more", changes.len() - SHOWN));
+    }
+    lines
+}

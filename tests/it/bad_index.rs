@@ -1,0 +1,101 @@
+//! `tests/servers/bad_index.py`: a package index on loopback that misbehaves as it is told, or not at all.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use scaf::spec::env_vars::Environment;
+
+use crate::support::{here, state};
+
+/// Ends with the test.
+pub struct BadIndex {
+    server: Child,
+    pub url: String,
+    pub folder: tempfile::TempDir,
+}
+
+/// The wheels of an index: name, version, what it requires.
+type Wheels<'a> = &'a [(&'a str, &'a str, &'a [&'a str])];
+
+impl BadIndex {
+    /// With `private-thing` 1.0, which needs `private-part` 2.0.
+    pub fn up(behaviour: &str) -> Self {
+        Self::with(behaviour, &[("private-thing", "1.0", &["private-part"]), ("private-part", "2.0", &[])])
+    }
+
+    pub fn with(behaviour: &str, wheels: Wheels<'_>) -> Self {
+        let folder = tempfile::Builder::new().prefix("scaf-test-bad-").tempdir().unwrap();
+        let out = folder.path().join("wheels");
+        std::fs::create_dir(&out).unwrap();
+        for (name, version, requires) in wheels {
+            let status = Command::new("python3")
+                .arg(here().join("tests/servers/make-wheel.py"))
+                .args([name, version])
+                .arg(&out)
+                .args(requires.iter().flat_map(|line| ["--requires", line]))
+                .stdout(Stdio::null())
+                .status()
+                .unwrap();
+            assert!(status.success());
+        }
+        let mut server = Command::new("python3")
+            .arg(here().join("tests/servers/bad_index.py"))
+            .arg(behaviour)
+            .arg(&out)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let said: serde_json::Value = serde_json::from_str(&line).unwrap();
+        Self { url: said["url"].as_str().unwrap().to_owned(), server, folder }
+    }
+
+    pub fn with_password(&self) -> String {
+        self.url.replace("http://", "http://me:geheim@")
+    }
+
+    /// Nobody listens any more.
+    pub fn down(mut self) -> Self {
+        drop(self.server.stdin.take());
+        self.server.wait().unwrap();
+        self
+    }
+
+    /// Ends it; the requests that it had, one a line.
+    pub fn requests(self) -> String {
+        let mut ended = self.down();
+        let mut text = String::new();
+        ended.server.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        text
+    }
+
+    /// Where a test's uv keeps what it has fetched.
+    pub fn cache(&self) -> PathBuf {
+        self.folder.path().join("cache")
+    }
+
+    pub fn environment(&self, more: &[(&str, &str)]) -> Environment {
+        let own = self.folder.path().display().to_string();
+        let cache = self.cache().display().to_string();
+        let path = path_with_uv();
+        let mut all = vec![("PATH", path.as_str()), ("HOME", own.as_str()), ("UV_CACHE_DIR", cache.as_str())];
+        all.extend(more);
+        Environment::of(all)
+    }
+}
+
+/// With the tests' own tools first.
+pub fn path_with_uv() -> String {
+    format!("{}:{}", state().join("bin").display(), std::env::var("PATH").unwrap())
+}
+
+impl Drop for BadIndex {
+    fn drop(&mut self) {
+        drop(self.server.stdin.take());
+        let _ = self.server.wait();
+    }
+}
