@@ -6,13 +6,14 @@
 #                               azure                             azure-ai-ml, and bin/azure-validate JOB.yaml
 #                               jupyter                           JupyterLab, linked as bin/jupyter-lab
 #                               buildx                            docker-buildx, a client plugin (see docker-config)
+#                               peers                             deptry, fawltydeps and pipreqs, for benches/detect.rs, in peers/bin
 #   tools.sh path               prints the folder to put first in PATH
 #   tools.sh docker-config      prints the folder for DOCKER_CONFIG, with which `docker buildx` is there
 #
 # Python packages come from the index that this machine's pip is set to, Debian packages from the mirror that its apt is set to.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-USAGE='tools.sh install podman|chromium|git|make|docker|uv|azure|jupyter|buildx... | path | docker-config'
+USAGE='tools.sh install podman|chromium|git|make|docker|uv|azure|jupyter|buildx|peers... | path | docker-config'
 BIN=$STATE/bin
 DOCKER_CLIENT=$STATE/docker-config
 mkdir -p "$BIN"
@@ -67,6 +68,8 @@ install_jupyter() {
   venv jupyter 'import jupyterlab' jupyterlab
   ln -sf "$STATE/jupyter/bin/jupyter-lab" "$BIN/jupyter-lab"
 }
+# The versions that docs/performance.md tells of.
+install_peers() { venv peers 'import deptry, fawltydeps, pipreqs' deptry==0.25.1 fawltydeps==0.20.0 pipreqs==0.5.0; }
 
 # ---------------------------------------------------------------- buildx
 # The mirror in this machine's own apt sources, of either form; not the security archive, which has no sid.
@@ -118,7 +121,7 @@ case ${1:-} in
         git) apt_install git git ;;
         make) apt_install make make ;;
         docker) apt_install dockerd docker.io ;;
-        uv | azure | jupyter | buildx) "install_$what" ;;
+        uv | azure | jupyter | buildx | peers) "install_$what" ;;
         *) usage "$USAGE" ;;
       esac
     done
