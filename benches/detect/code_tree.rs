@@ -167,7 +167,8 @@ fn area_files(area: usize) -> Vec<(String, Place)> {
 fn module(dice: &mut Dice, area: usize, areas: usize, place: Place) -> String {
     let mut text = String::with_capacity(12_000);
     let topic = dice.of(&["features", "training", "evaluation", "loading", "storage", "reports"]);
-    let _ = write!(text, "\"\"\"Part of area {area}: {topic}.\n\nMade for measuring; it is not run.\n\"\"\"\n");
+    let _ =
+        write!(text, "\"\"\"Part of area {area}: {topic}.\n\nMade for measuring; it is not run.\n\"\"\"\n");
     if dice.one_in(2) {
         text.push_str("from __future__ import annotations\n\n");
     }
@@ -198,7 +199,9 @@ fn module(dice: &mut Dice, area: usize, areas: usize, place: Place) -> String {
         for _ in 0..dice.below(3) {
             let _ = match dice.below(3) {
                 0 => writeln!(text, "from .module_{} import build_{}", dice.below(9), dice.below(9)),
-                1 => writeln!(text, "from ..part_{} import module_{}", (package + 1) % PACKAGES, dice.below(9)),
+                1 => {
+                    writeln!(text, "from ..part_{} import module_{}", (package + 1) % PACKAGES, dice.below(9))
+                }
                 _ => writeln!(text, "from . import module_{}", dice.below(9)),
             };
         }

@@ -6,28 +6,34 @@ mod declared;
 mod defined;
 mod folders;
 mod gather;
+mod leads;
 mod ledger;
+mod listing;
 mod local;
+mod memory;
 mod naming;
 mod read;
 mod resolve;
+mod resume;
 mod sources;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::bundle::digests::Stamp;
 use super::installed::Installed;
 use super::interpreter::Interpreter;
 use super::parallel;
 use crate::project::layout::ENVIRONMENT;
 use crate::project::python::target::Target;
-use crate::spec::detection::{Detection, Problem, Role};
+use crate::spec::detection::{Detection, Role};
 use crate::spec::hint::{Explain, Fault};
 use folders::{FolderId, Folders};
-use ledger::{Asked, Call, Words};
+use ledger::Ledger;
+use memory::{Memory, Pages};
 use naming::Declared;
-use read::Contents;
 use resolve::{Outcome, Path3, PathId, Resolver};
 use sources::{Form, Source};
 
@@ -71,29 +77,66 @@ pub struct Request<'a> {
     pub interpreter: Option<&'a Interpreter>,
     pub installed: Option<&'a Installed>,
     pub target: &'a Target,
+    /// Where what was found is kept until the next time; without, everything is looked at anew.
+    pub cache: Option<&'a Path>,
 }
 
 /// A file that has been read.
 #[derive(Debug)]
 struct File {
     source: Source,
-    contents: Contents,
+    page: Ledger,
+    stamp: Stamp,
 }
 
 pub fn detect(request: &Request<'_>) -> Result<Detection, DetectError> {
-    let (first, folders_asked) = first(request)?;
-    let declared = declared::beside(request.root, &folders_asked);
-    let mut run = Run::new(request, &first, &folders_asked);
-    run.declared = declared;
-    run.rounds(first)?;
-    Ok(answer::answer(&run, &run.declared))
+    look(request, Memory::of(request).as_ref()).map(|(detection, _)| detection)
 }
 
-/// The files to begin with, and the folders that were asked for.
-fn first(request: &Request<'_>) -> Result<(Vec<Source>, Vec<PathBuf>), DetectError> {
-    let mut all = Vec::new();
-    let mut folders = Vec::new();
-    let mut seen = BTreeSet::new();
+/// How much there was to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Nothing has changed but so many files, of which no other depends.
+    Resumed { changed: usize },
+    /// All imports were followed; so many files had to be read for it.
+    Followed { read: usize },
+}
+
+fn look(request: &Request<'_>, memory: Option<&Memory<'_>>) -> Result<(Detection, Way), DetectError> {
+    let mut known = memory.and_then(Memory::recall);
+    if let (Some(memory), Some(known)) = (memory, &mut known)
+        && let Some((mut run, changed)) = resume::resume(request, memory, known)
+    {
+        run.declare();
+        return Ok((answer::answer(&run, &run.declared), Way::Resumed { changed }));
+    }
+    let mut run = Run::new(request)?;
+    let read = run.rounds(&Pages::of(known))?;
+    run.declare();
+    let Some(memory) = memory else {
+        return Ok((answer::answer(&run, &run.declared), Way::Followed { read }));
+    };
+    // Neither has to wait for the other.
+    let answer = std::thread::scope(|scope| {
+        let keeping = scope.spawn(|| memory.keep(&run));
+        let answer = answer::answer(&run, &run.declared);
+        // What was not kept is found again.
+        let _ = keeping.join();
+        answer
+    });
+    Ok((answer, Way::Followed { read }))
+}
+
+/// The files to begin with, the folders that were asked for, and the files that had a say in it.
+struct Beginning {
+    sources: Vec<Source>,
+    asked: Vec<PathBuf>,
+    rules: Vec<PathBuf>,
+}
+
+fn beginning(request: &Request<'_>, folders: &mut Folders) -> Result<Beginning, DetectError> {
+    let mut beginning = Beginning { sources: Vec::new(), asked: Vec::new(), rules: Vec::new() };
+    let mut seen = HashSet::new();
     for path in request.paths {
         let meta = std::fs::metadata(path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => DetectError::Missing { path: path.clone() },
@@ -101,24 +144,25 @@ fn first(request: &Request<'_>) -> Result<(Vec<Source>, Vec<PathBuf>), DetectErr
         })?;
         if meta.is_dir() {
             let skip = |inner: &str| request.is_experiment && inner == ENVIRONMENT;
-            let found =
-                sources::below(path, &skip).map_err(|(path, source)| DetectError::Read { path, source })?;
+            let (found, rules) = sources::below(path, &skip, folders)
+                .map_err(|(path, source)| DetectError::Read { path, source })?;
             for mut source in found {
                 source.shown = shown(&source.path, request.root);
                 if seen.insert(source.path.clone()) {
-                    all.push(source);
+                    beginning.sources.push(source);
                 }
             }
-            folders.push(path.clone());
+            beginning.asked.push(path.clone());
+            beginning.rules.extend(rules);
         } else {
             let source = source_of(path, request.root, true)
                 .ok_or_else(|| DetectError::Kind { path: path.clone() })?;
             if seen.insert(path.clone()) {
-                all.push(source);
+                beginning.sources.push(source);
             }
         }
     }
-    Ok((all, folders))
+    Ok(beginning)
 }
 
 fn shown(path: &Path, root: &Path) -> String {
@@ -140,30 +184,38 @@ fn source_of(path: &Path, root: &Path, was_named: bool) -> Option<Source> {
 struct Run<'a> {
     request: &'a Request<'a>,
     resolver: Resolver<'a>,
-    seen: HashSet<PathBuf>,
     /// Where imports are looked for besides the file's own folder.
     back: Vec<FolderId>,
     /// With files that were named: their folders, from which everything that they import is looked for.
     entries: Option<Vec<FolderId>>,
-    words: Words,
-    /// The files that have been read, by their numbers.
+    /// Ways of looking, by the file's folder, whether it is a program, and how much `back` had then.
+    ways: HashMap<(FolderId, bool, usize), PathId>,
+    ledger: Ledger,
+    /// The files that have been read, by their numbers, and what the disk said of them then.
     sources: Vec<Source>,
-    asked: Vec<Asked>,
-    calls: Vec<Call>,
-    problems: Vec<Problem>,
+    stamps: Vec<Stamp>,
+    /// How many of them were there to begin with; imports lead to the others.
+    first: usize,
+    /// Files that had a say in which those are.
+    rules: Vec<PathBuf>,
+    /// Outcomes whose files have been followed.
+    followed: Vec<bool>,
+    seen: HashSet<PathBuf>,
+    waiting: Vec<Source>,
     declared: Declared,
 }
 
 impl<'a> Run<'a> {
-    fn new(request: &'a Request<'a>, first: &[Source], asked: &[PathBuf]) -> Self {
+    fn new(request: &'a Request<'a>) -> Result<Self, DetectError> {
         let mut folders = Folders::default();
+        let Beginning { sources, asked, rules } = beginning(request, &mut folders)?;
         let mut back = Vec::new();
         for folder in asked.iter().map(PathBuf::as_path).chain([request.root]) {
             add(&mut back, folders.id(folder));
             add(&mut back, folders.id(&folder.join("src")));
         }
         // A project in the project: what it installs starts at its own root.
-        for source in first.iter().filter(|source| source.shown.ends_with("/setup.py")) {
+        for source in sources.iter().filter(|source| source.shown.ends_with("/setup.py")) {
             if let Some(folder) = source.path.parent() {
                 add(&mut back, folders.id(folder));
                 add(&mut back, folders.id(&folder.join("src")));
@@ -171,68 +223,84 @@ impl<'a> Run<'a> {
         }
         let entries = asked.is_empty().then(|| {
             let mut starts = Vec::new();
-            for source in first {
+            for source in &sources {
                 if let Some(folder) = source.path.parent() {
                     add(&mut starts, folders.id(folder));
                 }
             }
             starts
         });
-        let minor = request.target.python.1;
-        Self {
-            request,
-            resolver: Resolver::new(request.root, folders, request.installed, minor),
-            seen: HashSet::new(),
+        let resolver = Resolver::new(request.root, folders, request.installed, request.target.python.1);
+        Ok(Self {
             back,
             entries,
-            words: Words::default(),
+            first: sources.len(),
+            rules,
+            waiting: sources,
+            ..Self::empty(request, resolver)
+        })
+    }
+
+    fn empty(request: &'a Request<'a>, resolver: Resolver<'a>) -> Self {
+        Self {
+            request,
+            resolver,
+            back: Vec::new(),
+            entries: None,
+            ways: HashMap::new(),
+            ledger: Ledger::default(),
             sources: Vec::new(),
-            asked: Vec::new(),
-            calls: Vec::new(),
-            problems: Vec::new(),
+            stamps: Vec::new(),
+            first: 0,
+            rules: Vec::new(),
+            followed: Vec::new(),
+            seen: HashSet::new(),
+            waiting: Vec::new(),
             declared: Declared::default(),
         }
     }
 
-    /// Reads the files, then those that their imports lead to, until there are no more.
-    fn rounds(&mut self, first: Vec<Source>) -> Result<(), DetectError> {
-        let mut waiting = first;
+    /// Reads the files, then those that their imports lead to, until there are no more. Gives how many were
+    /// not known.
+    fn rounds(&mut self, known: &Pages) -> Result<usize, DetectError> {
+        let read = AtomicUsize::new(0);
         for _ in 0..ROUNDS_MAX {
+            let mut waiting = std::mem::take(&mut self.waiting);
             waiting.retain(|source| self.seen.insert(source.path.clone()));
             if waiting.is_empty() {
                 break;
             }
             let target = self.request.target;
-            let contents = if waiting.len() == 1 && waiting[0].form == Form::Python {
-                one(&waiting[0], target)
-            } else {
-                parallel::map(&waiting, |source| read::read(source, target))
-            };
-            let contents = contents
-                .map_err(|source| DetectError::Read { path: self.request.root.to_owned(), source })?;
-            let sources = std::mem::take(&mut waiting);
-            let files: Vec<File> = sources
+            let pages = parallel::map(&waiting, |source| {
+                known.page(source).unwrap_or_else(|| {
+                    read.fetch_add(1, Ordering::Relaxed);
+                    read::read(source, target)
+                })
+            });
+            let pages =
+                pages.map_err(|source| DetectError::Read { path: self.request.root.to_owned(), source })?;
+            let files: Vec<File> = waiting
                 .into_iter()
-                .zip(contents)
-                .map(|(source, contents)| File { source, contents })
+                .zip(pages)
+                .map(|(source, (page, stamp))| File { source, page, stamp })
                 .collect();
             for file in &files {
                 self.additions(file);
             }
-            let paths: Vec<PathId> = files.iter().map(|file| self.path(file)).collect();
+            let paths: Vec<PathId> = files.iter().map(|file| self.path(&file.source, &file.page)).collect();
             for (file, path) in files.into_iter().zip(paths) {
-                waiting.extend(self.take(file, path));
+                self.take(file, path);
             }
         }
-        Ok(())
+        Ok(read.into_inner())
     }
 
     /// What a file adds to `sys.path` holds for everything that is loaded after it.
     fn additions(&mut self, file: &File) {
         let Some(script) = file.source.path.parent() else { return };
-        for addition in file.contents.parts.iter().flat_map(|part| &part.scan.path_additions) {
-            let root = self.request.root;
-            let place = gather::place(addition.base, addition.up, &addition.below, script, root);
+        for addition in &file.page.additions {
+            let below = file.page.words.text(addition.below);
+            let place = leads::place((addition.base, addition.up, below), script, self.request.root);
             if let Some(folder) = place {
                 let id = self.resolver.folders.id(&folder);
                 add(&mut self.back, id);
@@ -241,10 +309,14 @@ impl<'a> Run<'a> {
     }
 
     /// Where a file's imports are looked for.
-    fn path(&mut self, file: &File) -> PathId {
-        let Some(parent) = file.source.path.parent() else { return PathId::default() };
+    fn path(&mut self, source: &Source, page: &Ledger) -> PathId {
+        let Some(parent) = source.path.parent() else { return PathId::default() };
         let folders = &mut self.resolver.folders;
         let folder = folders.id(parent);
+        let key = (folder, !page.mains.is_empty(), self.back.len());
+        if let Some(path) = self.ways.get(&key) {
+            return *path;
+        }
         let start = folders.start(folder);
         let front = match &self.entries {
             Some(entries) => entries.clone(),
@@ -255,64 +327,75 @@ impl<'a> Run<'a> {
             add(&mut back, start);
         }
         // A module of a package sees its siblings where it is itself run as a script.
-        if folder != start && file.contents.parts.iter().any(|part| part.scan.is_program) {
+        if folder != start && !page.mains.is_empty() {
             add(&mut back, folder);
         }
-        if file.source.path.starts_with(self.request.root) {
+        if parent.starts_with(self.request.root) {
             add(&mut self.resolver.elsewhere, start);
         }
-        self.resolver.path(Path3 { front, back })
+        let path = self.resolver.path(Path3 { front, back });
+        self.ways.insert(key, path);
+        path
     }
 
-    /// Resolves what a file asks for, and says to which further files that leads.
-    fn take(&mut self, file: File, path: PathId) -> Vec<Source> {
-        let root = self.request.root;
+    /// Resolves what a file asks for, and has those files wait to which that leads.
+    fn take(&mut self, file: File, path: PathId) {
+        let File { source, page, stamp } = file;
         let number = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
-        let mut leads_to = gather::loaded(&file, root);
-        self.families(&file, path, &mut leads_to);
-        let written = gather::written(&file);
-        for mut asked in gather::asked(number, &file, &mut self.words) {
-            let top = self.words.text(asked.module).split('.').next().unwrap_or_default();
-            asked.outcome = if written.contains(top) {
-                self.resolver.number(Outcome::Local { files: Vec::new() })
-            } else {
-                self.resolver.resolve(path, &file.source.path, (asked.module, asked.names), &self.words)
-            };
-            match self.resolver.outcome(asked.outcome) {
-                Outcome::Local { files } | Outcome::Editable { files, .. } => {
-                    leads_to.extend(files.iter().cloned());
-                }
-                _ => {}
+        let mut leads_to = self.loaded(&source, &page, path);
+        for at in self.ledger.put(number, &page) {
+            let outcome = self.resolved(&source, &page, path, at);
+            self.ledger.asked[at].outcome = outcome;
+            let index = outcome as usize;
+            if self.followed.len() <= index {
+                self.followed.resize(index + 1, false);
             }
-            self.asked.push(asked);
+            if !std::mem::replace(&mut self.followed[index], true) {
+                self.resolver.outcome(outcome).files(&mut leads_to);
+            }
         }
-        self.calls.extend(gather::calls(number, &file, &mut self.words));
-        gather::declarations(&file, &mut self.declared);
-        let File { source, contents } = file;
-        self.problems.extend(contents.problems);
-        let mut next = Vec::new();
         for path in leads_to {
             if !self.seen.contains(&path)
-                && let Some(mut found) = source_of(&path, root, false)
-                && path.is_file()
+                && let Some(mut found) = source_of(&path, self.request.root, false)
+                && self.resolver.folders.is_file(&path)
             {
                 // What code needs is needed, whatever the folder is called.
                 found.role = source.role;
-                next.push(found);
+                self.waiting.push(found);
             }
         }
         self.sources.push(source);
-        next
+        self.stamps.push(stamp);
+    }
+
+    /// The outcome of one thing that a file asks for.
+    fn resolved(&mut self, source: &Source, page: &Ledger, path: PathId, at: usize) -> u32 {
+        let words = &self.ledger.words;
+        let asked = self.ledger.asked[at];
+        let top = words.text(asked.module).split('.').next().unwrap_or_default();
+        if page.written.iter().any(|written| page.words.text(written.module) == top) {
+            return self.resolver.number(Outcome::Local { files: Vec::new() });
+        }
+        self.resolver.resolve(path, &source.path, (asked.module, asked.names), words)
+    }
+
+    /// Files that a file loads other than by absolute imports, as far as they may be there.
+    fn loaded(&mut self, source: &Source, page: &Ledger, path: PathId) -> Vec<PathBuf> {
+        let Some(folder) = source.path.parent() else { return Vec::new() };
+        let mut leads_to = leads::loaded(page, folder, self.request.root);
+        self.families(source, page, path, &mut leads_to);
+        leads_to
     }
 
     /// Modules of which any may be imported by a name that is made while the code runs.
-    fn families(&mut self, file: &File, path: PathId, leads_to: &mut Vec<PathBuf>) {
-        for family in file.contents.parts.iter().flat_map(|part| &part.scan.families) {
-            match (family.level as usize, file.source.path.parent()) {
-                (0, _) => leads_to.extend(self.resolver.family(path, &family.package)),
+    fn families(&mut self, source: &Source, page: &Ledger, path: PathId, leads_to: &mut Vec<PathBuf>) {
+        for family in &page.families {
+            let package = page.words.text(family.package);
+            match (family.level as usize, source.path.parent()) {
+                (0, _) => leads_to.extend(self.resolver.family(path, package)),
                 (level, Some(folder)) => {
                     let mut folder = folder.ancestors().nth(level - 1).unwrap_or(folder).to_owned();
-                    folder.extend(family.package.split('.').filter(|part| !part.is_empty()));
+                    folder.extend(package.split('.').filter(|part| !part.is_empty()));
                     let id = self.resolver.folders.id(&folder);
                     leads_to.extend(self.resolver.folders.modules(id));
                 }
@@ -320,11 +403,16 @@ impl<'a> Run<'a> {
             }
         }
     }
-}
 
-/// The parser's trees are as deep as the code is nested, and so is the stack that takes them down.
-fn one(source: &Source, target: &Target) -> io::Result<Vec<Contents>> {
-    parallel::map(std::slice::from_ref(source), |source| read::read(source, target))
+    /// Takes down what is said of distributions by their own names: beside the code, then in it.
+    fn declare(&mut self) {
+        let folders: Vec<PathBuf> = self.request.paths.iter().filter(|path| path.is_dir()).cloned().collect();
+        self.declared = declared::beside(self.request.root, &folders);
+        for named in &self.ledger.names {
+            let by = self.sources.get(named.file as usize).map_or("", |source| source.shown.as_str());
+            self.declared.add(self.ledger.words.text(named.distribution), by);
+        }
+    }
 }
 
 fn add(all: &mut Vec<FolderId>, id: FolderId) {

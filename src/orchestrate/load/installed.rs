@@ -26,6 +26,17 @@ use root::Root;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Index(usize);
 
+impl Index {
+    /// For keeping it, as long as the same is installed.
+    pub fn number(self) -> usize {
+        self.0
+    }
+
+    pub fn of_number(number: usize) -> Self {
+        Self(number)
+    }
+}
+
 /// What an `import` finds outside the standard library.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {

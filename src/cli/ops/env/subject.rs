@@ -90,24 +90,27 @@ fn experiment(
 pub struct Python {
     pub interpreter: Option<Interpreter>,
     pub installed: Option<Installed>,
+    /// Where it is kept what code was found to need of them.
+    pub cache: Option<PathBuf>,
 }
 
 impl Python {
     /// Where none is asked for and none is there, nothing is installed.
     pub fn of(context: &Context<'_>, args: &PythonArg, subject: &Subject) -> Result<Self, Failure> {
+        let cache = context.digest_cache();
         if args.no_python {
-            return Ok(Self { interpreter: None, installed: None });
+            return Ok(Self { interpreter: None, installed: None, cache });
         }
         let asked = args.python.as_ref().map(|python| context.directory.join(python));
         let interpreter = match interpreter::choose(asked.as_deref(), &subject.root, &context.environment) {
             Ok(interpreter) => interpreter,
             Err(error) if asked.is_none() && matches!(error, InterpreterError::None) => {
-                return Ok(Self { interpreter: None, installed: None });
+                return Ok(Self { interpreter: None, installed: None, cache });
             }
             Err(error) => return Err(error.into()),
         };
         let installed = Installed::read(&interpreter)?;
-        Ok(Self { interpreter: Some(interpreter), installed: Some(installed) })
+        Ok(Self { interpreter: Some(interpreter), installed: Some(installed), cache })
     }
 
     /// Linux on x86-64, where runs are, with this Python.
@@ -129,6 +132,7 @@ pub fn detect(subject: &Subject, python: &Python, target: &Target) -> Result<Det
         interpreter: python.interpreter.as_ref(),
         installed: python.installed.as_ref(),
         target,
+        cache: python.cache.as_deref(),
     };
     Ok(detect::detect(&request)?)
 }

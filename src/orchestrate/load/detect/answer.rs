@@ -10,14 +10,16 @@ use super::sources::Source;
 use crate::orchestrate::load::installed::{Distribution, Index, Installed};
 use crate::project::python::requirements::normalised;
 use crate::project::python::standard_library;
-use crate::spec::detection::{Detection, FORMAT, Interpreter, Kind, Known, Needed, Place, Role, Unresolved};
+use crate::spec::detection::{
+    Detection, FORMAT, Interpreter, Kind, Known, Needed, Place, Problem, Role, Unresolved,
+};
 
 /// The answer to everything that the files ask.
 pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
     let request = run.request;
     let root = request.root;
     let mut answer = Answer {
-        words: &run.words,
+        words: &run.ledger.words,
         files: &run.sources,
         installed: request.installed,
         declared,
@@ -28,8 +30,8 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
     let mut stdlib = BTreeSet::new();
     let mut local: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
     let met = met(run);
-    for asked in &run.asked {
-        let module = run.words.text(asked.module);
+    for asked in &run.ledger.asked {
+        let module = run.ledger.words.text(asked.module);
         let top = module.split('.').next().unwrap_or_default();
         let is_met = met.contains(&attempt(asked));
         match run.resolver.outcome(asked.outcome) {
@@ -45,7 +47,8 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
                 answer.installed(asked, module, is_met, &[*distribution]);
             }
             Outcome::Missing { folder } => {
-                let names: Vec<String> = run.words.text(asked.names).lines().map(str::to_owned).collect();
+                let names: Vec<String> =
+                    run.ledger.words.text(asked.names).lines().map(str::to_owned).collect();
                 if answer.missing(asked, module, &names, is_met, *folder) {
                     local.entry(top).or_default();
                 }
@@ -114,7 +117,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
         local,
         stdlib: stdlib.into_iter().map(str::to_owned).collect(),
         unresolved: unresolved.into_values().collect(),
-        problems: run.problems.clone(),
+        problems: problems(run),
         files: run.sources.len(),
     };
     detection.problems.sort();
@@ -132,6 +135,15 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
     detection
 }
 
+fn problems(run: &Run<'_>) -> Vec<Problem> {
+    let all = run.ledger.flaws.iter().map(|flaw| Problem {
+        file: run.sources.get(flaw.file as usize).map_or_else(String::new, |source| source.shown.clone()),
+        line: (flaw.line > 0).then_some(flaw.line),
+        message: run.ledger.words.text(flaw.message).to_owned(),
+    });
+    all.collect()
+}
+
 type Attempt = (u32, u32, u32);
 
 fn attempt(asked: &Asked) -> Attempt {
@@ -140,7 +152,7 @@ fn attempt(asked: &Asked) -> Attempt {
 
 /// Attempts of which what was tried is there.
 fn met(run: &Run<'_>) -> HashSet<Attempt> {
-    let tried = run.asked.iter().filter(|asked| asked.attempt > 0 && asked.kind == Kind::Optional);
+    let tried = run.ledger.asked.iter().filter(|asked| asked.attempt > 0 && asked.kind == Kind::Optional);
     tried
         .filter(|asked| !matches!(run.resolver.outcome(asked.outcome), Outcome::Missing { .. }))
         .map(attempt)
@@ -309,10 +321,10 @@ fn sort(detection: &mut Detection, all: BTreeMap<String, (Needed, bool)>) {
 
 fn imply(detection: &mut Detection, run: &Run<'_>, declared: &Declared) {
     let installed = run.request.installed;
-    for call in &run.calls {
+    for call in &run.ledger.calls {
         let Call { file, line, cell, kind, certain, any_of, what, why } = *call;
-        let any_of: Vec<&str> = run.words.text(any_of).lines().collect();
-        let place = place(&run.words, &run.sources, (file, line, cell), kind, what, why);
+        let any_of: Vec<&str> = run.ledger.words.text(any_of).lines().collect();
+        let place = place(&run.ledger.words, &run.sources, (file, line, cell), kind, what, why);
         let is_needed = |name: &&&str| detection.third_party.contains_key(&normalised(name));
         let is_there =
             |name: &&&str| installed.is_some_and(|installed| installed.get(&normalised(name)).is_some());

@@ -1,11 +1,9 @@
 //! Folders as `import` looks into them, read when they are first asked for.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Of more entries than this in one folder the rest is not looked at.
-const ENTRIES_MAX: usize = 1_000_000;
+use super::listing::{self, Listing, Seal};
 
 /// A folder that is known by its path; it need not be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,13 +13,9 @@ pub struct FolderId(u32);
 struct Folder {
     path: PathBuf,
     above: Option<FolderId>,
-    entries: Option<HashMap<Box<str>, Entry>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Entry {
-    File,
-    Folder(Option<FolderId>),
+    listing: Option<Listing>,
+    /// Folders right below it, as they were asked for.
+    inner: HashMap<Box<str>, FolderId>,
 }
 
 /// What a dotted name stands for below one folder.
@@ -49,7 +43,7 @@ impl Folders {
             return *id;
         }
         let id = FolderId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
-        self.all.push(Folder { path: path.to_owned(), above: None, entries: None });
+        self.all.push(Folder { path: path.to_owned(), above: None, listing: None, inner: HashMap::new() });
         self.ids.insert(path.to_owned(), id);
         if let Some(above) = path.parent() {
             let above = self.id(above);
@@ -66,27 +60,42 @@ impl Folders {
         self.all[id.0 as usize].above
     }
 
-    fn entries(&mut self, id: FolderId) -> &mut HashMap<Box<str>, Entry> {
+    pub fn listing(&mut self, id: FolderId) -> &Listing {
         let folder = &mut self.all[id.0 as usize];
         let path = &folder.path;
-        folder.entries.get_or_insert_with(|| read(path))
+        folder.listing.get_or_insert_with(|| Listing::read(path))
+    }
+
+    /// Every folder that was listed.
+    pub fn seals(&self) -> impl Iterator<Item = (&Path, &Seal)> {
+        self.all.iter().filter_map(|folder| Some((folder.path.as_path(), &folder.listing.as_ref()?.seal)))
     }
 
     pub fn has_file(&mut self, id: FolderId, name: &str) -> bool {
-        matches!(self.entries(id).get(name), Some(Entry::File))
+        self.listing(id).has_file(name)
+    }
+
+    /// Whether a file with code is there, by what its folder lists.
+    pub fn is_file(&mut self, path: &Path) -> bool {
+        let (Some(above), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str()))
+        else {
+            return false;
+        };
+        let above = self.id(above);
+        self.has_file(above, name)
     }
 
     pub fn folder(&mut self, id: FolderId, name: &str) -> Option<FolderId> {
-        match self.entries(id).get(name)? {
-            Entry::File => None,
-            Entry::Folder(Some(inner)) => Some(*inner),
-            Entry::Folder(None) => {
-                let path = self.path(id).join(name);
-                let inner = self.id(&path);
-                self.entries(id).insert(name.into(), Entry::Folder(Some(inner)));
-                Some(inner)
-            }
+        if let Some(inner) = self.all[id.0 as usize].inner.get(name) {
+            return Some(*inner);
         }
+        if !self.listing(id).entries.get(name)?.is_folder {
+            return None;
+        }
+        let path = self.path(id).join(name);
+        let inner = self.id(&path);
+        self.all[id.0 as usize].inner.insert(name.into(), inner);
+        Some(inner)
     }
 
     pub fn is_package(&mut self, id: FolderId) -> bool {
@@ -114,15 +123,15 @@ impl Folders {
     /// `name.so`, `name.cpython-311-x86_64-linux-gnu.so`, `name.abi3.so`, `name.pyd`, which Python prefers
     /// to `name.py`.
     fn extension(&mut self, id: FolderId, name: &str) -> Option<PathBuf> {
-        let has_any = self
-            .entries(id)
-            .keys()
-            .find(|file| {
-                file.strip_prefix(name).is_some_and(|rest| {
-                    rest.starts_with('.') && (rest.ends_with(".so") || rest.ends_with(".pyd"))
-                })
-            })
-            .cloned();
+        let listing = self.listing(id);
+        if !listing.has_compiled {
+            return None;
+        }
+        let has_any = listing.entries.iter().find_map(|(file, entry)| {
+            let rest = file.strip_prefix(name)?;
+            let fits = !entry.is_folder && rest.starts_with('.') && listing::is_compiled(rest);
+            fits.then(|| file.clone())
+        });
         has_any.map(|file| self.path(id).join(&*file))
     }
 
@@ -153,24 +162,30 @@ impl Folders {
 
     /// The Python files right in it.
     pub fn modules(&mut self, id: FolderId) -> Vec<PathBuf> {
-        let names: Vec<Box<str>> =
-            self.entries(id).keys().filter(|name| name.ends_with(".py")).cloned().collect();
+        let entries = &self.listing(id).entries;
+        let names = entries.iter().filter(|(name, entry)| !entry.is_folder && name.ends_with(".py"));
+        let mut names: Vec<Box<str>> = names.map(|(name, _)| name.clone()).collect();
+        names.sort_unstable();
         names.iter().map(|name| self.path(id).join(&**name)).collect()
     }
 
     /// Whether there is any Python in it, or in a folder right below it.
     pub fn has_code(&mut self, id: FolderId) -> bool {
         let mut inner = Vec::new();
-        for (name, entry) in self.entries(id) {
-            match entry {
-                Entry::File => return true,
-                Entry::Folder(_) if !name.starts_with(['.', '_']) => inner.push(name.clone()),
-                Entry::Folder(_) => {}
+        for (name, entry) in &self.listing(id).entries {
+            if entry.is_folder {
+                if !name.starts_with('_') {
+                    inner.push(name.clone());
+                }
+            } else if listing::is_module(name) {
+                return true;
             }
         }
         inner.into_iter().any(|name| {
-            self.folder(id, &name)
-                .is_some_and(|inner| self.entries(inner).values().any(|entry| matches!(entry, Entry::File)))
+            self.folder(id, &name).is_some_and(|inner| {
+                let mut entries = self.listing(inner).entries.iter();
+                entries.any(|(name, entry)| !entry.is_folder && listing::is_module(name))
+            })
         })
     }
 
@@ -185,20 +200,4 @@ impl Folders {
         }
         at
     }
-}
-
-fn read(path: &Path) -> HashMap<Box<str>, Entry> {
-    let mut entries = HashMap::new();
-    // A folder that cannot be read offers nothing to import.
-    for entry in fs::read_dir(path).into_iter().flatten().flatten().take(ENTRIES_MAX) {
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        let Ok(kind) = entry.file_type() else { continue };
-        let is_folder = kind.is_dir() || kind.is_symlink() && entry.path().is_dir();
-        if is_folder {
-            entries.insert(name.into(), Entry::Folder(None));
-        } else if matches!(name.rsplit_once('.'), Some((_, "py" | "so" | "pyd"))) {
-            entries.insert(name.into(), Entry::File);
-        }
-    }
-    entries
 }

@@ -1,47 +1,28 @@
-//! What one file asks for.
+//! What one file says, in the ledger's words.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-
-use super::File;
-use super::ledger::{Asked, Call, Word, Words};
-use super::naming::Declared;
-use super::read::Part;
+use super::ledger::{
+    Addition, Asked, Call, Executes, Family, Flaw, Ledger, Main, Names, Relative, Word, Words, Written,
+};
+use super::read::{Contents, Part};
 use crate::project::python::imports::{Guard, How, Import};
 use crate::project::python::programs;
 use crate::project::python::requirements;
-use crate::project::python::scan::{Base, Installer};
+use crate::project::python::scan::Installer;
 use crate::spec::detection::Kind;
 
-/// What the places of a file ask for, but for relative imports; without outcomes.
-pub fn asked(number: u32, file: &File, words: &mut Words) -> Vec<Asked> {
-    let mut all = Vec::new();
-    for part in &file.contents.parts {
-        let cell = part.cell.unwrap_or(0);
-        for import in part.scan.imports.iter().filter(|import| import.level == 0) {
-            all.push(import_at(number, part, import, words));
-        }
-        for program in part.scan.programs.iter().filter(|program| program.module) {
-            let module = words.id(&program.name);
-            all.push(Asked {
-                file: number,
-                line: program.line,
-                cell,
-                kind: soft(&program.guard).unwrap_or(Kind::Program),
-                is_hearsay: false,
-                module,
-                names: Word::NONE,
-                what: words.id(&format!("python -m {}", program.name)),
-                why: Word::NONE,
-                attempt: 0,
-                outcome: 0,
-            });
-        }
+/// The page of a file that has been read.
+pub fn page(contents: &Contents) -> Ledger {
+    let mut page = Ledger::default();
+    for part in &contents.parts {
+        imports(part, &mut page);
+        calls(part, &mut page);
+        places(part, &mut page);
+        distributions(part, &mut page);
     }
-    for class in &file.contents.class_paths {
-        let module = words.id(&class.path);
-        all.push(Asked {
-            file: number,
+    for class in &contents.class_paths {
+        let module = page.words.id(&class.path);
+        page.asked.push(Asked {
+            file: 0,
             line: class.line,
             cell: 0,
             kind: Kind::ByName,
@@ -54,7 +35,39 @@ pub fn asked(number: u32, file: &File, words: &mut Words) -> Vec<Asked> {
             outcome: 0,
         });
     }
-    all
+    for problem in &contents.problems {
+        let message = page.words.id(&problem.message);
+        page.flaws.push(Flaw { file: 0, line: problem.line.unwrap_or(0), message });
+    }
+    page
+}
+
+fn imports(part: &Part, page: &mut Ledger) {
+    for import in &part.scan.imports {
+        if import.level > 0 {
+            let module = page.words.id(&import.module);
+            let names = page.words.lines(&import.names);
+            page.relative.push(Relative { file: 0, level: import.level, module, names });
+        } else {
+            let asked = import_at(part, import, &mut page.words);
+            page.asked.push(asked);
+        }
+    }
+    for program in part.scan.programs.iter().filter(|program| program.module) {
+        page.asked.push(Asked {
+            file: 0,
+            line: program.line,
+            cell: part.cell.unwrap_or(0),
+            kind: soft(&program.guard).unwrap_or(Kind::Program),
+            is_hearsay: false,
+            module: page.words.id(&program.name),
+            names: Word::NONE,
+            what: page.words.id(&format!("python -m {}", program.name)),
+            why: Word::NONE,
+            attempt: 0,
+            outcome: 0,
+        });
+    }
 }
 
 /// The kind that a guard makes of a place, whatever is there.
@@ -67,7 +80,7 @@ fn soft(guard: &Guard) -> Option<Kind> {
     }
 }
 
-fn import_at(number: u32, part: &Part, import: &Import, words: &mut Words) -> Asked {
+fn import_at(part: &Part, import: &Import, words: &mut Words) -> Asked {
     let plain = match import.how {
         How::ByName => Kind::ByName,
         _ if import.in_function => Kind::Function,
@@ -86,7 +99,7 @@ fn import_at(number: u32, part: &Part, import: &Import, words: &mut Words) -> As
     };
     let module = words.id(&import.module);
     Asked {
-        file: number,
+        file: 0,
         line: import.line,
         cell: part.cell.unwrap_or(0),
         kind,
@@ -100,105 +113,75 @@ fn import_at(number: u32, part: &Part, import: &Import, words: &mut Words) -> As
     }
 }
 
-/// What the calls and the programs of a file need.
-pub fn calls(number: u32, file: &File, words: &mut Words) -> Vec<Call> {
-    let mut all = Vec::new();
-    for part in &file.contents.parts {
-        let cell = part.cell.unwrap_or(0);
-        for implied in &part.scan.implied {
-            all.push(Call {
-                file: number,
-                line: implied.line,
+/// What calls and programs need.
+fn calls(part: &Part, page: &mut Ledger) {
+    let cell = part.cell.unwrap_or(0);
+    for implied in &part.scan.implied {
+        page.calls.push(Call {
+            file: 0,
+            line: implied.line,
+            cell,
+            kind: Kind::Implied,
+            certain: implied.certain,
+            any_of: page.words.lines(&implied.distributions),
+            what: page.words.id(&implied.call),
+            why: page.words.id(&implied.why),
+        });
+    }
+    let started = part.scan.programs.iter();
+    for program in started.filter(|program| !program.module && soft(&program.guard).is_none()) {
+        if let Some(distribution) = programs::distribution(&program.name) {
+            page.calls.push(Call {
+                file: 0,
+                line: program.line,
                 cell,
-                kind: Kind::Implied,
-                certain: implied.certain,
-                any_of: words.lines(&implied.distributions),
-                what: words.id(&implied.call),
-                why: words.id(&implied.why),
+                kind: Kind::Program,
+                certain: true,
+                any_of: page.words.id(distribution),
+                what: page.words.id(&program.name),
+                why: Word::NONE,
             });
         }
-        let started = part.scan.programs.iter();
-        for program in started.filter(|program| !program.module && soft(&program.guard).is_none()) {
-            if let Some(distribution) = programs::distribution(&program.name) {
-                all.push(Call {
-                    file: number,
-                    line: program.line,
-                    cell,
-                    kind: Kind::Program,
-                    certain: true,
-                    any_of: words.id(distribution),
-                    what: words.id(&program.name),
-                    why: Word::NONE,
-                });
-            }
+    }
+}
+
+/// Where further modules are.
+fn places(part: &Part, page: &mut Ledger) {
+    let scan = &part.scan;
+    let number = |up: usize| u32::try_from(up).unwrap_or(u32::MAX);
+    for addition in &scan.path_additions {
+        let below = page.words.id(&addition.below);
+        page.additions.push(Addition { file: 0, base: addition.base, up: number(addition.up), below });
+    }
+    for executed in &scan.executed {
+        let below = page.words.id(&executed.below);
+        page.executes.push(Executes { file: 0, base: executed.base, up: number(executed.up), below });
+    }
+    for family in &scan.families {
+        let package = page.words.id(&family.package);
+        page.families.push(Family { file: 0, level: family.level, package });
+    }
+    for write in &scan.writes {
+        let stem = write.path.strip_suffix(".py").and_then(|path| path.rsplit('/').next());
+        if let Some(stem) = stem.filter(|stem| !stem.is_empty()) {
+            let module = page.words.id(stem);
+            page.written.push(Written { file: 0, module });
         }
     }
-    all
-}
-
-/// Files that a file loads without an absolute import: by relative ones, by `exec(open("x.py").read())`.
-pub fn loaded(file: &File, root: &Path) -> Vec<PathBuf> {
-    let mut all = Vec::new();
-    let Some(folder) = file.source.path.parent() else { return all };
-    for part in &file.contents.parts {
-        for import in part.scan.imports.iter().filter(|import| import.level > 0) {
-            let mut base = folder.to_owned();
-            if (1..import.level).any(|_| !base.pop()) {
-                continue;
-            }
-            for name in import.module.split('.').filter(|name| !name.is_empty()) {
-                all.push(base.join("__init__.py"));
-                all.push(base.join(format!("{name}.py")));
-                base.push(name);
-            }
-            all.push(base.join("__init__.py"));
-            for name in &import.names {
-                all.push(base.join(format!("{name}.py")));
-                all.push(base.join(name).join("__init__.py"));
-            }
-        }
-        all.extend(
-            part.scan
-                .executed
-                .iter()
-                .filter_map(|executed| place(executed.base, executed.up, &executed.below, folder, root)),
-        );
+    if scan.is_program && page.mains.is_empty() {
+        page.mains.push(Main { file: 0 });
     }
-    all
 }
 
-/// Modules that a notebook writes before it imports them.
-pub fn written(file: &File) -> HashSet<&str> {
-    let writes = file.contents.parts.iter().flat_map(|part| &part.scan.writes);
-    writes.filter_map(|write| write.path.strip_suffix(".py")?.rsplit('/').next()).collect()
-}
-
-/// A path in the code, as one of this machine. Where a program is started is most often the top.
-pub fn place(base: Base, up: usize, below: &str, script: &Path, root: &Path) -> Option<PathBuf> {
-    let mut path = match base {
-        Base::ScriptFolder => script.to_owned(),
-        Base::WorkingFolder => root.to_owned(),
-        Base::Absolute => PathBuf::from("/"),
-    };
-    for _ in 0..up {
-        if !path.pop() {
-            return None;
-        }
-    }
-    path.extend(below.split('/').filter(|part| !part.is_empty() && *part != "."));
-    Some(path)
-}
-
-/// What a file says of distributions by their own names.
-pub fn declarations(file: &File, declared: &mut Declared) {
-    for scan in file.contents.parts.iter().map(|part| &part.scan) {
-        let blocks = scan.script_block.iter().flat_map(|block| &block.dependencies);
-        let installs = scan.installs.iter().filter(|install| install.installer == Installer::Pip);
-        let installs = installs.flat_map(|install| &install.requirements);
-        for text in blocks.chain(installs) {
-            for name in requirements::read(text).names {
-                declared.add(&name, &file.source.shown);
-            }
+/// Distributions by their own names.
+fn distributions(part: &Part, page: &mut Ledger) {
+    let blocks = part.scan.script_block.iter().flat_map(|block| &block.dependencies);
+    let installs = part.scan.installs.iter().filter(|install| install.installer == Installer::Pip);
+    let installs = installs.flat_map(|install| &install.requirements);
+    for text in blocks.chain(installs) {
+        for name in requirements::read(text).names {
+            let distribution = page.words.id(&name);
+            page.names.push(Names { file: 0, distribution });
         }
     }
 }

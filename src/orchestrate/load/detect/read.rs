@@ -4,7 +4,11 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
+use super::gather;
+use super::ledger::Ledger;
+use super::listing;
 use super::sources::{Form, Source};
+use crate::orchestrate::load::bundle::digests::Stamp;
 use crate::project::notebook;
 use crate::project::python::class_paths::{self, ClassPath};
 use crate::project::python::imports::SyntaxError;
@@ -35,7 +39,14 @@ pub struct Part {
     pub scan: Scan,
 }
 
-pub fn read(file: &Source, target: &Target) -> Contents {
+/// What the file says, and by what it is known to be the one that was read.
+pub fn read(file: &Source, target: &Target) -> (Ledger, Stamp) {
+    let mut stamp = Stamp::default();
+    let contents = contents(file, target, &mut stamp);
+    (gather::page(&contents), stamp)
+}
+
+fn contents(file: &Source, target: &Target, stamp: &mut Stamp) -> Contents {
     let mut contents = Contents::default();
     let limit = match file.form {
         Form::Python => PYTHON_MAX,
@@ -43,7 +54,7 @@ pub fn read(file: &Source, target: &Target) -> Contents {
         Form::Yaml => YAML_MAX,
     };
     let problem = |line: Option<u32>, message: String| Problem { file: file.shown.clone(), line, message };
-    let bytes = match bytes(&file.path, limit) {
+    let bytes = match bytes(&file.path, limit, stamp) {
         Ok(Some(bytes)) => bytes,
         Ok(None) if file.form == Form::Yaml => return contents,
         Ok(None) => {
@@ -103,9 +114,10 @@ pub fn read(file: &Source, target: &Target) -> Contents {
 }
 
 /// `None` where there is more than the limit. A file that grows under the reading is read to the limit.
-fn bytes(path: &Path, limit: u64) -> std::io::Result<Option<Vec<u8>>> {
+fn bytes(path: &Path, limit: u64, stamp: &mut Stamp) -> std::io::Result<Option<Vec<u8>>> {
     let file = fs::File::open(path)?;
     let meta = file.metadata()?;
+    *stamp = listing::of(&meta);
     if !meta.is_file() {
         return Err(std::io::Error::other("it is not a plain file"));
     }

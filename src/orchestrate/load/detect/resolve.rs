@@ -46,6 +46,17 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// The files that the import loads, of which something is wanted.
+    pub fn files(&self, into: &mut Vec<PathBuf>) {
+        match self {
+            Self::Local { files } | Self::Editable { files, .. } => into.extend(files.iter().cloned()),
+            Self::Each(each) => each.iter().for_each(|(_, outcome)| outcome.files(into)),
+            Self::Stdlib | Self::Installed(_) | Self::Namespace | Self::Missing { .. } => {}
+        }
+    }
+}
+
 /// A way of looking: interned, since files of one folder have it in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathId(u32);
@@ -120,6 +131,21 @@ impl<'a> Resolver<'a> {
         self.outcomes.push(outcome.clone());
         self.numbers.insert(outcome, number);
         number
+    }
+
+    /// All answers, by their numbers.
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    /// With the answers of another time.
+    pub fn with_outcomes(self, outcomes: Vec<Outcome>) -> Self {
+        Self { outcomes, ..self }
+    }
+
+    /// Files of whose contents an answer depends.
+    pub fn looked_into(&self) -> impl Iterator<Item = &Path> {
+        self.defined.keys().map(PathBuf::as_path)
     }
 
     pub fn outcome(&self, number: u32) -> &Outcome {

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::folders::Folders;
 use crate::orchestrate::load::tree::Ignores;
 use crate::spec::detection::Role;
 
@@ -62,117 +63,109 @@ pub fn role(shown: &str, form: Form) -> Role {
 }
 
 /// Everything of interest below a folder. Symlinks are followed as far as they lead out of it, and no
-/// folder is entered twice.
-pub fn below(folder: &Path, skip: &dyn Fn(&str) -> bool) -> Result<Vec<Source>, (PathBuf, io::Error)> {
-    // Without a repository `.gitignore` says nothing about what is there.
-    let in_repository = folder.ancestors().any(|above| above.join(".git").exists());
-    let ignores = if in_repository { Ignores::of(folder) } else { Ignores::default() };
-    let mut walk = Walk { skip, in_repository, seen: HashSet::new(), found: Vec::new() };
-    walk.seen.insert(identity(folder).map_err(|error| (folder.to_owned(), error))?);
-    walk.folder(folder, "", &ignores)?;
+/// folder is entered twice. The second are the files with ignore rules that had a say.
+pub fn below(
+    folder: &Path,
+    skip: &dyn Fn(&str) -> bool,
+    folders: &mut Folders,
+) -> Result<(Vec<Source>, Vec<PathBuf>), (PathBuf, io::Error)> {
+    // The folder itself must be readable; what lies in it and is not, is as if it were not there.
+    fs::read_dir(folder).map_err(|error| (folder.to_owned(), error))?;
+    let repository = repository(folder);
+    let ignores = if repository.is_some() { Ignores::of(folder) } else { Ignores::default() };
+    let mut walk = Walk {
+        skip,
+        in_repository: repository.is_some(),
+        folders,
+        seen: HashSet::new(),
+        found: Vec::new(),
+        rules: rules_above(folder),
+    };
+    walk.enter(folder, "", &ignores);
     // A link is followed after everything else, so that a file has its own path where it has one.
     walk.found.sort_by(|a, b| a.shown.cmp(&b.shown));
-    Ok(walk.found)
+    Ok((walk.found, walk.rules))
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let meta = fs::metadata(path)?;
-    Ok((meta.dev(), meta.ino()))
+/// Without a repository `.gitignore` says nothing about what is there.
+fn repository(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|above| above.join(".git").exists())
+}
+
+/// Where rules for a folder may stand above it, and what makes them count.
+fn rules_above(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for above in folder.ancestors() {
+        files.push(above.join(".git"));
+        if above != folder {
+            files.push(above.join(".gitignore"));
+        }
+        if above.join(".git").exists() {
+            break;
+        }
+    }
+    files
 }
 
 struct Walk<'a> {
     skip: &'a dyn Fn(&str) -> bool,
     in_repository: bool,
+    folders: &'a mut Folders,
     seen: HashSet<(u64, u64)>,
     found: Vec<Source>,
+    rules: Vec<PathBuf>,
 }
 
 impl Walk<'_> {
-    fn folder(&mut self, dir: &Path, shown: &str, ignores: &Ignores) -> Result<(), (PathBuf, io::Error)> {
-        let entries = match fs::read_dir(dir) {
-            Ok(entries) => entries,
-            // Gone since it was listed, or not ours to read: the rest is still of use. The top itself must
-            // be readable.
-            Err(_) if !shown.is_empty() => return Ok(()),
-            Err(error) => return Err((dir.to_owned(), error)),
-        };
-        let mut folders = Vec::new();
-        let mut links = Vec::new();
-        let mut has_rules = false;
-        let before = self.found.len();
-        for entry in entries.flatten() {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            if name == "pyvenv.cfg" || name == "conda-meta" {
-                self.found.truncate(before);
-                return Ok(());
-            }
-            has_rules |= name == ".gitignore";
-            if name.starts_with('.') {
-                continue;
-            }
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() {
-                folders.push(name);
-            } else if kind.is_symlink() {
-                links.push(name);
-            } else if kind.is_file()
-                && let Some(form) = Form::of(&name)
-            {
-                self.file(dir, shown, &name, form);
+    fn enter(&mut self, dir: &Path, shown: &str, ignores: &Ignores) {
+        let id = self.folders.id(dir);
+        let listing = self.folders.listing(id);
+        let stamp = listing.seal.stamp;
+        if listing.has_file("pyvenv.cfg") || listing.entries.contains_key("conda-meta") {
+            return;
+        }
+        let has_rules = listing.has_file(".gitignore");
+        let mut inside = Vec::new();
+        for (name, entry) in &listing.entries {
+            let form = if entry.is_folder { None } else { Form::of(name) };
+            if entry.is_folder || form.is_some() {
+                inside.push((name.to_string(), *entry, form));
             }
         }
+        inside.sort_unstable_by(|a, b| (a.1.is_link, &a.0).cmp(&(b.1.is_link, &b.0)));
+        // Only a folder with links into it can be met twice, and links come after.
+        self.seen.insert((stamp.dev, stamp.ino));
         let own;
         let ignores = if has_rules && self.in_repository {
+            self.rules.push(dir.join(".gitignore"));
             own = ignores.entering(dir);
             &own
         } else {
             ignores
         };
-        if self.in_repository {
-            let kept = self.found.split_off(before);
-            self.found.extend(kept.into_iter().filter(|source| !ignores.exclude(&source.path, false)));
-        }
-        for name in folders {
+        for (name, entry, form) in inside {
             let path = dir.join(&name);
-            let inner = join(shown, &name);
-            if is_no_code(&name) || ignores.exclude(&path, true) || (self.skip)(&inner) {
+            let inner = if shown.is_empty() { name.clone() } else { format!("{shown}/{name}") };
+            let is_left_out = (entry.is_folder && is_no_code(&name))
+                || ignores.exclude(&path, entry.is_folder)
+                || ((entry.is_folder || entry.is_link) && (self.skip)(&inner));
+            if is_left_out {
                 continue;
             }
-            // Only a folder with links into it can be met twice, and links come after.
-            if let Ok(identity) = identity(&path) {
-                self.seen.insert(identity);
-            }
-            self.folder(&path, &inner, ignores)?;
-        }
-        for name in links {
-            let path = dir.join(&name);
-            let inner = join(shown, &name);
-            let Ok(meta) = fs::metadata(&path) else { continue };
-            if ignores.exclude(&path, meta.is_dir()) || (self.skip)(&inner) {
-                continue;
-            }
-            if meta.is_dir() {
-                if !is_no_code(&name) && self.seen.insert((meta.dev(), meta.ino())) {
-                    self.folder(&path, &inner, ignores)?;
+            let Some(form) = form else {
+                if !entry.is_link || self.is_new(&path) {
+                    self.enter(&path, &inner, ignores);
                 }
-            } else if meta.is_file()
-                && let Some(form) = Form::of(&name)
-            {
-                self.file(dir, shown, &name, form);
-            }
+                continue;
+            };
+            let role = role(&inner, form);
+            self.found.push(Source { shown: inner, path, form, role });
         }
-        Ok(())
     }
 
-    fn file(&mut self, dir: &Path, folder: &str, name: &str, form: Form) {
-        let shown = join(folder, name);
-        let role = role(&shown, form);
-        self.found.push(Source { shown, path: dir.join(name), form, role });
+    fn is_new(&self, folder: &Path) -> bool {
+        fs::metadata(folder).is_ok_and(|meta| !self.seen.contains(&(meta.dev(), meta.ino())))
     }
-}
-
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 /// Folders that hold what tools have put there.
