@@ -11,9 +11,22 @@ use scaf::project::python::{
     conda_meta, direct_url, editable_finder, egg_info, metadata, path_file, pyvenv_cfg, record, requirements,
     requires_dist,
 };
+use scaf::spec::closure::{self, Catalogue, Known, Root};
 use scaf::spec::dockerfile::installs;
+use scaf::spec::lock_target::{LockTarget, Platform as LockPlatform, Sayings};
+use scaf::spec::pin::Pin as SpecPin;
 use scaf::spec::place::Text;
-use scaf::spec::yaml;
+use scaf::spec::requirements_file::{self, Contents, Group, Wanted};
+use scaf::spec::{requirements_lock, uv_failure, yaml};
+
+/// Every distribution is there, and needs the same.
+struct Everything(Vec<String>);
+
+impl Catalogue for Everything {
+    fn get(&self, _: &str) -> Option<Known<'_>> {
+        Some(Known { name: "a", version: "1.0", requires: &self.0, requires_python: None })
+    }
+}
 
 /// A parser, what it is given, and an input of the kind that it is for.
 pub struct Parser {
@@ -145,6 +158,67 @@ pub const PARSERS: &[Parser] = &[
         Sample::Text("a: &x [1, 'b', \"c\\n\", {d: e}]\nb: *x\n? [k]\n: |\n  block\nc: >-\n  folded\n"),
         |bytes| {
             let _ = plain_yaml::read(&lossy(bytes));
+        }
+    ),
+    parser!(
+        "closure",
+        Sample::Text(
+            "a[x,y] (>=1.0) ; python_version > '3' and extra == 'b'\nb @ git+https://h/b@1\na[z]\nc>=1.0.*\nd; (os_name == 'nt' or extra == \"e\")\n"
+        ),
+        |bytes| {
+            let requires: Vec<String> = lossy(bytes).lines().map(str::to_owned).collect();
+            let (target, _) = LockTarget::choose(LockPlatform::LinuxX86_64, &Sayings::default());
+            let root = Root { extras: vec!["b".to_owned()], ..Root::named("a") };
+            let closed = closure::close(&[root], &Everything(requires), &target);
+            assert!(closed.missing.is_empty());
+            for name in closed.distributions.keys() {
+                let _ = closed.paths(name);
+            }
+        }
+    ),
+    parser!(
+        "requirements_file",
+        Sample::Text(
+            "# mine\n--extra-index-url https://h/s\nown==1 \\\n    --hash=sha256:00\n\n# Imported by the code:\na==1  # why: x.py:1\nold==2  # why: y.py:3 (call)\n# idea  # why: z.py:1\n-r more.txt\n"
+        ),
+        |bytes| {
+            let text = lossy(bytes);
+            let wanted = Wanted {
+                pin: SpecPin::version("a", "2"),
+                group: Group::Imported,
+                places: Vec::new(),
+                call: None,
+            };
+            let contents = Contents { wanted: vec![wanted], ..Contents::default() };
+            let once = requirements_file::edit(&text, &contents);
+            let again = requirements_file::edit(&once.text, &contents);
+            assert_eq!(again.text, once.text);
+            let own = requirements_file::own_lines(&text).requirements;
+            let kept = requirements_file::own_lines(&once.text).requirements;
+            assert!(own.iter().all(|line| kept.contains(line)), "{own:?} {kept:?}");
+        }
+    ),
+    parser!(
+        "requirements_lock",
+        Sample::Text(
+            "# Everything\n# for: linux-x86_64, CPython 3.11.7\n# of: requirements.txt 00\n# by: uv\n# apart: x: local\n\n--extra-index-url https://h/s\na==1 \\\n    --hash=sha256:00\n    # via b, c\nb @ git+https://h/b@1\n    # via\n    #   c\n"
+        ),
+        |bytes| {
+            let text = lossy(bytes);
+            let lock = requirements_lock::read(&text);
+            let _ = lock.text();
+            assert_eq!(requirements_lock::digest(&text).len(), 24);
+        }
+    ),
+    parser!(
+        "uv_failure",
+        Sample::Text(
+            "warning: x\nerror: Request failed after 2 retries in 3s\n  cause: Failed to fetch: `http://me:secret@h/simple/x/`\n  cause: HTTP status server error (503 Service Unavailable) for url (http://h)\n  × No solution found\n  ╰─▶ Because there is no version of x==1 and you require x==1, we can\n"
+        ),
+        |bytes| {
+            let text = lossy(bytes);
+            let _ = uv_failure::read(&text);
+            let _ = uv_failure::circle(&text);
         }
     ),
     parser!(

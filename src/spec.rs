@@ -21,6 +21,7 @@ pub mod job;
 pub mod lock_choice;
 pub mod lock_contents;
 pub mod lock_difference;
+pub mod lock_given;
 pub mod lock_target;
 pub mod mount;
 pub mod network;

@@ -13,6 +13,7 @@ use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree, MarkerWarningKind};
 use super::lock_target::LockTarget;
 use crate::project::python::requirements::normalised;
 use crate::project::python::requires_dist::{self, Demand, RequiresDist};
+use crate::project::python::specs::marker::is_bounded;
 
 pub use paths::Step;
 
@@ -336,10 +337,6 @@ struct Markers<'a> {
     read: HashMap<&'a str, Result<MarkerTree, String>>,
 }
 
-/// No marker that a person or a tool writes is longer or deeper; the time to read one grows with both.
-const LONGEST_MARKER: usize = 2000;
-const DEEPEST_MARKER: usize = 30;
-
 impl<'a> Markers<'a> {
     fn hold(&mut self, marker: &'a str, extra: Option<&str>) -> Result<bool, String> {
         // Most lines of most distributions are for extras that nobody asks for: they are not read any further.
@@ -355,9 +352,8 @@ impl<'a> Markers<'a> {
 }
 
 fn read_marker(marker: &str) -> Result<MarkerTree, String> {
-    let depth = marker.matches('(').count();
-    if marker.len() > LONGEST_MARKER || depth > DEEPEST_MARKER {
-        return Err("its marker is too long to be one".to_owned());
+    if !is_bounded(marker) {
+        return Err("its marker is none that a tool writes".to_owned());
     }
     let mut passed_over = None;
     let mut report = |_: MarkerWarningKind, text: String| passed_over = Some(text);

@@ -5,7 +5,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::closure::{Catalogue, Closure, Conflict, Edge, Root, close};
+use super::closure::{Catalogue, Closure, Conflict, Edge, Root, close, holds_on};
 use super::lock_target::LockTarget;
 use super::origin::Origin;
 use super::pin::{Pin, Source};
@@ -15,6 +15,7 @@ use super::uv_question::Question;
 use crate::project::python::index_option::IndexOption;
 use crate::project::python::requirements::normalised;
 use crate::project::python::requires_dist::{self, Demand};
+use crate::project::python::specs::precedence::lets_in;
 
 /// What a lock is wanted of.
 #[derive(Clone, Debug)]
@@ -152,6 +153,7 @@ pub fn choose(request: &LockRequest<'_>, installed: &dyn Catalogue, taken: &dyn 
     let mut choosing = Choosing { request, choice: Choice::default(), exact: BTreeMap::new() };
     choosing.pins(&closure, taken, &wishes);
     choosing.conflicts(&closure);
+    choosing.constraints(&closure);
     for missing in &closure.missing {
         choosing
             .choice
@@ -254,6 +256,27 @@ impl Choosing<'_> {
             self.choice
                 .notes
                 .push(format!("`{}` says that it needs `{}`: {}", problem.of, problem.line, problem.why));
+        }
+    }
+
+    fn constraints(&mut self, closure: &Closure) {
+        let Self { request, choice, exact } = self;
+        for line in &request.constraints {
+            let Ok(parts) = requires_dist::split(line) else { continue };
+            let name = normalised(parts.name);
+            let holds = parts.marker.is_none_or(|marker| holds_on(marker, request.target) != Some(false));
+            let (Demand::Versions(wanted), true, Some(needed)) =
+                (parts.demand, holds, closure.distributions.get(&name))
+            else {
+                continue;
+            };
+            let is_version = exact.get(&name).is_some_and(|exact| exact.starts_with('='));
+            if is_version && !lets_in(wanted, &needed.version) {
+                exact.remove(&name);
+                choice.question.sources.remove(&name);
+                let (name, version) = (needed.name.clone(), needed.version.clone());
+                choice.unfit.push(Unfit::Version { name, version, wanted: wanted.to_owned() });
+            }
         }
     }
 

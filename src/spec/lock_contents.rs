@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::closure;
 use super::detection::{Detection, Kind, Needed};
 use super::lock_choice::{OwnDemand, Wish};
+use super::lock_given::Given;
 use super::lock_target::LockTarget;
 use super::pin::Pin;
 use super::requirements_file::{Contents, Group, Place, Suggestion, Wanted};
@@ -50,11 +51,27 @@ fn wanted(detection: &Detection, part: For) -> BTreeMap<&str, (Group, &Needed)> 
 
 /// What is asked for: what the code needs, and the user's own requirements, which win. Those that do not hold on the
 /// target are left out.
-pub fn wishes(detection: &Detection, own: &[String], target: &LockTarget) -> Vec<Wish> {
+pub fn wishes(
+    detection: &Detection,
+    own: &[String],
+    given: Option<&Given>,
+    target: &LockTarget,
+) -> Vec<Wish> {
     let mut wishes: BTreeMap<String, Wish> = BTreeMap::new();
     for needed in wanted(detection, For::Runs).values().map(|(_, needed)| needed) {
         let wish = named(&needed.name);
         wishes.insert(normalised(&wish.name), wish);
+    }
+    for (wish, _) in given.iter().flat_map(|given| &given.asked) {
+        let have = wishes.entry(normalised(&wish.name)).or_insert_with(|| Wish::named(&wish.name));
+        let new =
+            wish.extras.iter().filter(|extra| !have.extras.contains(extra)).cloned().collect::<Vec<_>>();
+        have.extras.extend(new);
+    }
+    for (name, wish) in &mut wishes {
+        if let Some(demand) = given.and_then(|given| given.demands.get(name)) {
+            wish.demand.clone_from(demand);
+        }
     }
     let mut own_names = BTreeSet::new();
     for line in own {
@@ -99,6 +116,7 @@ fn named(text: &str) -> Wish {
 /// file's path one that is the same on every machine.
 pub fn contents(
     detection: &Detection,
+    given: Option<&Given>,
     pin: &dyn Fn(&str) -> Option<Pin>,
     shown: &dyn Fn(&str) -> String,
     indexes: &BTreeMap<String, String>,
@@ -108,6 +126,14 @@ pub fn contents(
     for (name, (group, needed)) in &all {
         if let Some(pin) = pin(&normalised(&named(&needed.name).name)).or_else(|| pin(name)) {
             contents.wanted.push(line(needed, *group, pin, shown));
+        }
+    }
+    for (wish, place) in given.iter().flat_map(|given| &given.asked) {
+        let name = normalised(&wish.name);
+        if let (false, Some(mut pin)) = (all.contains_key(name.as_str()), pin(&name)) {
+            pin.extras.clone_from(&wish.extras);
+            let place = Place { file: shown(&place.file), line: place.line };
+            contents.wanted.push(Wanted { pin, group: Group::Asked, places: vec![place], call: None });
         }
     }
     let more = detection.optional.iter().filter(|(_, needed)| needed.kind == Kind::Optional);
@@ -240,7 +266,16 @@ mod tests {
         let sayings = Sayings { command_line: Some("3.11"), ..Sayings::default() };
         let target = LockTarget::choose(Platform::LinuxX86_64, &sayings).0;
         let own = ["numpy[x]>=1", "numpy<2", "uvloop; sys_platform == 'win32'", "clip @ git+https://h/c@1"];
-        let wishes = wishes(&detected(), &own.map(str::to_owned), &target);
+        let own = own.map(str::to_owned);
+        let given = Given {
+            demands: BTreeMap::from([
+                ("tqdm".to_owned(), OwnDemand::Versions("==4.1".to_owned())),
+                ("numpy".to_owned(), OwnDemand::Versions("==1.0".to_owned())),
+            ]),
+            asked: vec![(named("plugin[y]"), Place { file: "environment.yml".to_owned(), line: 2 })],
+            ..Given::default()
+        };
+        let wishes = wishes(&detected(), &own, Some(&given), &target);
         let told: Vec<_> =
             wishes.iter().map(|wish| format!("{}{:?} {:?}", wish.name, wish.extras, wish.demand)).collect();
         assert_eq!(
@@ -249,15 +284,16 @@ mod tests {
                 "clip[] Address(\"git+https://h/c@1\")",
                 "mylib[] Any",
                 "NumPy[\"x\"] Versions(\">=1,<2\")",
+                "plugin[\"y\"] Any",
                 "pyarrow[] Any",
-                "tqdm[] Any"
+                "tqdm[] Versions(\"==4.1\")"
             ]
         );
     }
 
     #[test]
     fn what_each_file_says() {
-        let contents = contents(&detected(), &pin, &shown, &BTreeMap::new());
+        let contents = contents(&detected(), None, &pin, &shown, &BTreeMap::new());
         let wanted: Vec<_> = contents
             .wanted
             .iter()

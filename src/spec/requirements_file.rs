@@ -30,6 +30,8 @@ pub enum Group {
     Implied,
     /// The code can do without, and it is there.
     Optional,
+    /// Another file of the experiment names it.
+    Asked,
     /// The code can do without, and it is not there; a comment.
     Suggested,
     /// The code wants it, and nobody chose a version; a comment.
@@ -37,8 +39,15 @@ pub enum Group {
 }
 
 impl Group {
-    const ALL: [Self; 6] =
-        [Self::Indexes, Self::Imported, Self::Implied, Self::Optional, Self::Suggested, Self::Unpinned];
+    const ALL: [Self; 7] = [
+        Self::Indexes,
+        Self::Imported,
+        Self::Implied,
+        Self::Optional,
+        Self::Asked,
+        Self::Suggested,
+        Self::Unpinned,
+    ];
 
     fn headline(self) -> &'static str {
         match self {
@@ -46,6 +55,7 @@ impl Group {
             Self::Imported => "# Imported by the code:",
             Self::Implied => "# Needed by calls of the code that import it behind the scenes:",
             Self::Optional => "# Imported where the code can do without, and installed when this was locked:",
+            Self::Asked => "# Not imported, and asked for by another file of the experiment:",
             Self::Suggested => {
                 "# The code can do without; to have one of them, take its first # away and lock again:"
             }
@@ -157,6 +167,16 @@ pub fn edit(text: &str, contents: &Contents) -> Edited {
     }
     edited.text.insert_str(0, bom);
     edited
+}
+
+/// The lines, from 1, in which the user asks for distributions.
+pub fn own_line_numbers(text: &str) -> BTreeSet<usize> {
+    let items = lines::read(text.trim_start_matches('\u{feff}'));
+    let own = items.iter().filter_map(|item| match item.kind {
+        Kind::Own { line, .. } => Some(line),
+        _ => None,
+    });
+    own.collect()
 }
 
 /// What of the file is its user's: requirements as PEP 508 writes them, and where they come from.

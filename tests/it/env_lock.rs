@@ -416,3 +416,57 @@ fn uv_is_fetched_by_pip_where_there_is_none_and_it_is_needed() {
         1
     );
 }
+
+#[test]
+fn versions_of_a_file_that_was_there_before_win_over_what_is_installed() {
+    if !need("uv") {
+        return;
+    }
+    let index = BadIndex::with(
+        "good",
+        &[
+            ("alpha", "1.0", &["part"]),
+            ("alpha", "2.0", &["part"]),
+            ("part", "1.0", &[]),
+            ("part", "1.5", &[]),
+            ("plugin", "4.0", &[]),
+        ],
+    );
+    let ground = Ground::new("import alpha\n");
+    ground.install("alpha", "1.0", &["part"]).install("part", "1.5", &[]);
+    ground.test.write(
+        "uv.lock",
+        "version = 1\n[[package]]\nname = \"alpha\"\nversion = \"2.0\"\nsource = { registry = \"https://h/simple\" }\ndependencies = [{ name = \"part\" }]\n[[package]]\nname = \"part\"\nversion = \"1.0\"\nsource = { registry = \"https://h/simple\" }\n",
+    );
+    let outcome = ground.with(&index, &[]).ok();
+    assert_eq!(ground.pins(), ["alpha==2.0", "part==1.0"]);
+    assert!(said(&outcome).contains("versions are those of uv.lock"), "{}", said(&outcome));
+    // The experiment's own list comes first, asks for what is never imported, and must not be contradicted.
+    ground.test.write(
+        "src/exp/environment.yml",
+        "dependencies:\n  - pip:\n    - alpha==1.0\n    - plugin\n    - part==1.0\n",
+    );
+    let outcome = ground.with(&index, &[]).status(1);
+    for place in ["src/exp/environment.yml:3: `alpha==1.0`", "uv.lock:3: `alpha==2.0`", "--from FILE"] {
+        assert!(said(&outcome).contains(place), "{place}: {}", said(&outcome));
+    }
+    ground.with(&index, &["--from", "src/exp/environment.yml"]).ok();
+    assert_eq!(ground.pins(), ["alpha==1.0", "part==1.0", "plugin==4.0"]);
+    let text = ground.requirements();
+    assert!(text.contains("plugin==4.0  # why: src/exp/environment.yml:4\n"), "{text}");
+}
+
+#[test]
+fn what_scaf_wrote_itself_is_no_word_of_the_users() {
+    let ground = Ground::new("import alpha\n");
+    ground.install("alpha", "1.0", &[]);
+    ground.alone(&[]).ok();
+    ground
+        .test
+        .write("pyproject.toml", "[project]\nname = \"p\"\nversion = \"0\"\ndependencies = [\"alpha<2\"]\n");
+    ground.alone(&[]).ok();
+    ground.install("alpha", "1.5", &[]);
+    let _ = fs::remove_dir_all(ground.site.join("alpha-1.0.dist-info"));
+    ground.alone(&[]).ok();
+    assert_eq!(ground.pins(), ["alpha==1.5"]);
+}

@@ -85,6 +85,9 @@ pub struct EnvLockArgs {
     /// What the target computes on, for packages that have a build for each
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     pub accelerator: AcceleratorArg,
+    /// Believe this file (a lock file, a list of requirements, `environment.yml`, …), whatever the others say
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
     /// Fail where there can be no hashes
     #[arg(long)]
     pub require_hashes: bool,

@@ -210,6 +210,7 @@ fn lines_that_cannot_be_read_are_problems_and_stop_nothing() {
                 "d; 'a' == 'b'",
                 "e- >=1",
                 &deep,
+                "g; os_name == 'nt' ör os_name == 'posix'",
                 "f",
             ],
         ),
@@ -222,7 +223,7 @@ fn lines_that_cannot_be_read_are_problems_and_stop_nothing() {
     assert_eq!((closure.missing, closure.conflicts), (vec![], vec![]));
     let lines: Vec<&str> =
         closure.problems.iter().map(|problem| problem.line.split(';').next().unwrap()).collect();
-    assert_eq!(lines, ["=broken", "e- >=1", "b>=1.0.*", "c", "gone", "d", "deep"]);
+    assert_eq!(lines, ["=broken", "e- >=1", "b>=1.0.*", "c", "gone", "d", "deep", "g"]);
     assert!(closure.problems.iter().all(|problem| problem.of == "a"));
 }
 

@@ -178,6 +178,28 @@ fn the_users_own_line_and_the_targets_python_win_over_what_is_installed() {
 }
 
 #[test]
+fn what_is_installed_is_held_against_constraints() {
+    let target = target();
+    let shelf =
+        shelf(&[("a", "1", &["numpy", "torch"]), ("numpy", "1.26", &[]), ("torch", "2.1.0+cu118", &[])]);
+    let mut request = request(&target, &["a"]);
+    request.constraints = ["NumPy==1.25", "numpy>9; sys_platform == 'win32'", "torch==2.1.0", "other==1"]
+        .map(str::to_owned)
+        .into();
+    let choice = choose(&request, &shelf, &from_index);
+    assert_eq!(
+        choice.unfit,
+        [Unfit::Version {
+            name: "numpy".to_owned(),
+            version: "1.26".to_owned(),
+            wanted: "==1.25".to_owned()
+        }]
+    );
+    assert_eq!(choice.question.requirements, ["a==1", "torch==2.1.0+cu118"]);
+    assert_eq!(choice.question.preferences, Vec::<String>::new());
+}
+
+#[test]
 fn origins_as_they_are_written_into_a_requirement() {
     let vcs = Origin::Vcs {
         system: "git".to_owned(),

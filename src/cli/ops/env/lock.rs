@@ -1,6 +1,6 @@
 //! `scaf env lock`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::cli::ops::act;
 use crate::orchestrate::engine::moby::run::{Heard, SignalSource};
 use crate::orchestrate::execute::{self, World};
 use crate::orchestrate::host::uv::{self, Surroundings, Uv};
-use crate::orchestrate::load::requirements;
+use crate::orchestrate::load::{requirements, specifications};
 use crate::orchestrate::lock::{self, Hashes, LockError, Resolution};
 use crate::orchestrate::planner;
 use crate::orchestrate::planner::lock::{Facts, LOCK, LockPlan, REQUIREMENTS};
@@ -23,11 +23,14 @@ use crate::project::experiment::Experiment;
 use crate::project::layout::ENVIRONMENT;
 use crate::project::python::index_option::IndexOption;
 use crate::project::python::requirements::{File, normalised};
+use crate::project::python::specs::Platform;
+use crate::project::python::specs::precedence::{self, Found, Place};
 use crate::project::python::target::Target;
 use crate::spec::closure::{Catalogue, Known as KnownDistribution};
 use crate::spec::detection::{Detection, Known, Needed, Unresolved};
 use crate::spec::lock_choice::{self, Choice, LockRequest, Taken};
 use crate::spec::lock_contents::{self, For};
+use crate::spec::lock_given::Given;
 use crate::spec::lock_target::{LockTarget, Sayings};
 use crate::spec::pin::Pin;
 use crate::spec::plan::{Action, IfThere};
@@ -51,13 +54,18 @@ pub fn run(context: &Context<'_>, args: &EnvLockArgs) -> Result<u8, Failure> {
     let ground = Ground::of(context, args, &experiment, &settings)?;
     refuse_unresolved(&ground)?;
     let Ground { python, target, detection, files, before, .. } = &ground;
+    let given = given(context, args, &project, &ground)?;
     let own = own_lines(files);
+    let mut options = own.options;
+    options.extend(given.iter().flat_map(|given| given.options.iter().cloned()));
+    let mut constraints = own.constraints;
+    constraints.extend(given.iter().flat_map(|given| given.constraints.iter().cloned()));
     let request = LockRequest {
         target,
         accelerator: accelerator(args.accelerator, &settings),
-        wishes: lock_contents::wishes(detection, &own.requirements, target),
-        constraints: own.constraints,
-        options: own.options,
+        wishes: lock_contents::wishes(detection, &own.requirements, given.as_ref(), target),
+        constraints,
+        options,
         waived: ground.waived.clone(),
         before: before.as_ref(),
     };
@@ -82,8 +90,12 @@ pub fn run(context: &Context<'_>, args: &EnvLockArgs) -> Result<u8, Failure> {
     };
     let mut resolution = lock::resolve(&choice, hashes, uv.as_ref(), target, &surroundings)
         .map_err(|error| explained(error, detection))?;
+    resolution.notes.extend(given.iter().flat_map(|given| given.notes.iter().cloned()));
     resolution.notes.extend(notes(detection));
-    let planned = plan(&ground, &project, &resolution);
+    if let Some(given) = &given {
+        context.ui.say(&format!("versions are those of {}, where it names one", given.file));
+    }
+    let planned = plan(&ground, &project, given.as_ref(), &resolution);
     let world = World::new(context.ui, &context.environment, context.global.json)
         .with_signals(Some(SignalSource::Heard(heard)));
     if context.global.dry_run {
@@ -202,6 +214,51 @@ fn waive(name: &str) -> String {
     format!("code that is never reached: `waive = [\"{name}\"]` under `[env]` in scaf.toml")
 }
 
+/// What a file says that was there before: the first of those that say anything, unless one is named. Where another
+/// contradicts it, both are told.
+fn given(
+    context: &Context<'_>,
+    args: &EnvLockArgs,
+    project: &Project,
+    ground: &Ground,
+) -> Result<Option<Given>, Failure> {
+    let Ground { experiment, folder, target, .. } = ground;
+    let platform = Platform::of("linux", target.platform.machine());
+    let (root, none) = (&project.layout.root, BTreeMap::new());
+    if let Some(file) = &args.from {
+        let path = context.directory.join(file);
+        let read = specifications::read(&path, &platform, &none)?;
+        let shown = project.layout.shown(&path).display().to_string();
+        let place = if path.starts_with(&experiment.dir) { Place::Experiment } else { Place::Project };
+        return Ok(Some(Given::of(&Found { file: shown, place, read }, target)));
+    }
+    let mut found = specifications::find(&experiment.dir, root, &platform, &none);
+    let name = |file: &str| file.rsplit('/').next().unwrap_or_default().to_owned();
+    found.retain(|found| !BESIDE.iter().any(|(_, beside)| name(&found.file) == *beside));
+    let own_file = project.layout.shown(&folder.join(REQUIREMENTS)).display().to_string();
+    let own_lines = requirements_file::own_line_numbers(ground.requirements());
+    // What scaf wrote there is an answer, and no word of the user's.
+    for own in found.iter_mut().filter(|found| found.file == own_file) {
+        own.read.pins.retain(|pin| pin.file.is_some() || own_lines.contains(&pin.line));
+    }
+    let Some(believed) = precedence::believed(&found) else { return Ok(None) };
+    let contradictions = precedence::contradictions(believed, &found, &target.markers());
+    if !contradictions.is_empty() {
+        let mut message = String::from("files that say what the environment is contradict each other");
+        for contradiction in contradictions.iter().take(SHOWN) {
+            let _ = write!(message, "\n{contradiction}");
+        }
+        if contradictions.len() > SHOWN {
+            let _ = write!(message, "\nand {} more", contradictions.len() - SHOWN);
+        }
+        return Err(Failure::user(message)
+            .hint(format!("`--from FILE` says which is right; {} comes first", believed.file))
+            .hint("or make them say the same"));
+    }
+    // The user's own lines there are requirements anyway.
+    Ok((believed.file != own_file).then(|| Given::of(believed, target)))
+}
+
 struct Own {
     requirements: Vec<String>,
     constraints: Vec<String>,
@@ -314,7 +371,7 @@ fn notes(detection: &Detection) -> Vec<String> {
     notes
 }
 
-fn plan(ground: &Ground, project: &Project, resolution: &Resolution) -> LockPlan {
+fn plan(ground: &Ground, project: &Project, given: Option<&Given>, resolution: &Resolution) -> LockPlan {
     let Ground { experiment, folder, python, target, detection, files, lock, .. } = ground;
     // A path that is the same wherever the project lies.
     let shown = |file: &str| match Path::new(file).strip_prefix(&project.layout.root) {
@@ -325,7 +382,7 @@ fn plan(ground: &Ground, project: &Project, resolution: &Resolution) -> LockPlan
         Err(_) => file.to_owned(),
     };
     let locked = |name: &str| resolution.pin(name).cloned();
-    let contents = lock_contents::contents(detection, &locked, &shown, &resolution.indexes);
+    let contents = lock_contents::contents(detection, given, &locked, &shown, &resolution.indexes);
     let mut planned = planner::lock::plan(&Facts {
         folder,
         requirements: ground.requirements(),

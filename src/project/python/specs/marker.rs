@@ -12,9 +12,14 @@ const FREE: usize = 12;
 
 /// A marker as a diagram; `None` where it is no marker or too much of one.
 pub fn parse(text: &str) -> Option<MarkerTree> {
+    if is_bounded(text) { MarkerTree::from_str(text).ok() } else { None }
+}
+
+/// Whether it is one that may be made a diagram of.
+pub fn is_bounded(text: &str) -> bool {
     // pep508_rs panics at a character of several bytes that is where none may be (0.9.2).
     if text.len() > LONGEST || !text.is_ascii() || free(text) > FREE {
-        return None;
+        return false;
     }
     let mut depth = 0_usize;
     for byte in text.bytes() {
@@ -24,10 +29,10 @@ pub fn parse(text: &str) -> Option<MarkerTree> {
             _ => {}
         }
         if depth > DEEPEST {
-            return None;
+            return false;
         }
     }
-    MarkerTree::from_str(text).ok()
+    true
 }
 
 /// How many comparisons a marker makes that are not about one of the few known variables.
