@@ -27,6 +27,7 @@ use super::installed::Installed;
 use super::interpreter::Interpreter;
 use super::parallel;
 use crate::project::layout::ENVIRONMENT;
+use crate::project::python::specs::Platform;
 use crate::project::python::target::Target;
 use crate::spec::detection::{Detection, Role};
 use crate::spec::hint::{Explain, Fault};
@@ -407,10 +408,10 @@ impl<'a> Run<'a> {
     /// Takes down what is said of distributions by their own names: beside the code, then in it.
     fn declare(&mut self) {
         let folders: Vec<PathBuf> = self.request.paths.iter().filter(|path| path.is_dir()).cloned().collect();
-        self.declared = declared::beside(self.request.root, &folders);
+        let platform = Platform::of_target(self.request.target);
+        self.declared = declared::beside(self.request.root, &folders, &platform);
         for named in &self.ledger.names {
-            let by = self.sources.get(named.file as usize).map_or("", |source| source.shown.as_str());
-            self.declared.add(self.ledger.words.text(named.distribution), by);
+            self.declared.add(self.ledger.words.text(named.distribution), true);
         }
     }
 }

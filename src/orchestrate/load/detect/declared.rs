@@ -1,37 +1,55 @@
 //! Distributions that are named in the files beside the code.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::naming::Declared;
-use crate::project::layout::ENVIRONMENT;
+use crate::orchestrate::load::specifications;
 use crate::project::python::requirements;
+use crate::project::python::specs::Platform;
 
 /// A larger file is no list that a person keeps.
 const FILE_MAX: u64 = 1 << 20;
 
-/// Reads what lies in the folders that were asked for, in their `environment/`, and in the root.
-pub fn beside(root: &Path, asked: &[PathBuf]) -> Declared {
+/// Reads what lies in the folders that were asked for and in the root: specifications of every kind, the lists in
+/// `requirements/`, and what the project itself is called.
+pub fn beside(root: &Path, asked: &[PathBuf], platform: &Platform) -> Declared {
     let mut declared = Declared::default();
-    let mut folders: Vec<PathBuf> = vec![root.to_owned(), root.join(ENVIRONMENT), root.join("requirements")];
-    for folder in asked {
-        if folder != root {
-            folders.extend([folder.clone(), folder.join(ENVIRONMENT), folder.join("requirements")]);
-        }
-    }
+    let folders = asked.iter().filter(|folder| folder.as_path() != root).cloned().chain([root.to_owned()]);
     for folder in folders {
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let is_requirements = name.ends_with(".txt")
-                && (name.contains("require") || folder.file_name().is_some_and(|it| it == "requirements"));
-            if is_requirements && let Some(text) = text(&entry.path()) {
-                for found in requirements::read(&text).names {
-                    declared.add(&found, &name);
-                }
+        for found in specifications::find(&folder, root, platform, &BTreeMap::new()) {
+            let is_direct = !found.read.kind.is_lock();
+            for pin in &found.read.pins {
+                declared.add(&pin.name, is_direct);
             }
+        }
+        lists(&folder.join("requirements"), &mut declared);
+        if let Some(name) = own_name(&folder.join("pyproject.toml")) {
+            declared.set_own(&name);
         }
     }
     declared
+}
+
+fn lists(folder: &Path, declared: &mut Declared) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|end| end == "txt" || end == "in")
+            && let Some(text) = text(&path)
+        {
+            for found in requirements::read(&text).names {
+                declared.add(&found, true);
+            }
+        }
+    }
+}
+
+/// `project.name` of a `pyproject.toml`, or Poetry's.
+fn own_name(path: &Path) -> Option<String> {
+    let table: toml::Table = text(path)?.parse().ok()?;
+    let project = table.get("project").or_else(|| table.get("tool")?.get("poetry"))?;
+    project.get("name")?.as_str().map(str::to_owned)
 }
 
 fn text(path: &Path) -> Option<String> {

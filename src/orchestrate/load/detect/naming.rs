@@ -9,20 +9,17 @@ use crate::spec::detection::Known;
 /// Distributions that are named beside the code: requirements, locks, `# /// script`, `pip install`.
 #[derive(Clone, Debug, Default)]
 pub struct Declared {
-    /// Normalised → as written, and the files that say so.
-    names: BTreeMap<String, (String, Vec<String>)>,
+    /// Normalised → as written, and whether somebody asks for it by itself and not a lock for something else.
+    names: BTreeMap<String, (String, bool)>,
     /// What the project itself is called as a distribution, normalised.
     own: Option<String>,
 }
 
 impl Declared {
-    pub fn add(&mut self, name: &str, by: &str) {
-        if name.is_empty() {
-            return;
-        }
-        let entry = self.names.entry(normalised(name)).or_insert_with(|| (name.to_owned(), Vec::new()));
-        if !entry.1.iter().any(|known| known == by) {
-            entry.1.push(by.to_owned());
+    pub fn add(&mut self, name: &str, is_direct: bool) {
+        if !name.is_empty() {
+            let entry = self.names.entry(normalised(name)).or_insert_with(|| (name.to_owned(), false));
+            entry.1 |= is_direct;
         }
     }
 
@@ -69,7 +66,8 @@ impl Declared {
             return Some(found);
         }
         let squeezed = |name: &str| name.replace('-', "");
-        let mut alike = self.names.iter().filter(|(name, _)| squeezed(name) == squeezed(&plain));
+        let direct = || self.names.iter().filter(|(_, (_, is_direct))| *is_direct);
+        let mut alike = direct().filter(|(name, _)| squeezed(name) == squeezed(&plain));
         if let (Some((_, (found, _))), None) = (alike.next(), alike.next()) {
             return Some(found);
         }
@@ -80,7 +78,7 @@ impl Declared {
             name.strip_prefix(&plain).is_some_and(|rest| rest.starts_with('-'))
                 || name.strip_suffix(&plain).is_some_and(|rest| rest.ends_with('-'))
         };
-        let mut alike = self.names.iter().filter(|(name, _)| longer(name));
+        let mut alike = direct().filter(|(name, _)| longer(name));
         match (alike.next(), alike.next()) {
             (Some((_, (found, _))), None) => Some(found),
             _ => None,
