@@ -1,14 +1,16 @@
 //! What libraries need for what is asked of them, and do not bring along: `implied.toml`.
 
 mod rules;
+mod yaml;
 
 use std::collections::HashMap;
 
-use ruff_python_ast::{Expr, ExprAttribute, ExprCall};
+use ruff_python_ast::{Expr, ExprAttribute, ExprCall, ExprName};
 use ruff_text_size::{Ranged, TextRange};
 
 use rules::{Condition, Needs};
 pub(crate) use rules::{Rule, Section, sections};
+pub use yaml::in_yaml;
 
 use super::imports::{Guard, Import};
 use super::places::Places;
@@ -108,7 +110,21 @@ impl<'r, 'a> Finder<'r, 'a> {
             let name = format!("{}/{}", section.name(), rule.name);
             let key = (name.clone(), any_of.clone());
             if let Some(index) = self.known.get(&key) {
-                self.found[*index].certain |= certain;
+                let known = &mut self.found[*index];
+                // The place that is told is one where it is certain.
+                if certain && !known.certain {
+                    let Site { call, line, column, in_function, .. } = site;
+                    *known = Implied {
+                        call: call.clone(),
+                        line: *line,
+                        column: *column,
+                        in_function: *in_function,
+                        certain,
+                        distributions: any_of.clone(),
+                        rule: name,
+                        why: rule.why.clone(),
+                    };
+                }
                 continue;
             }
             self.known.insert(key, self.found.len());
@@ -148,8 +164,12 @@ impl<'r, 'a> Finder<'r, 'a> {
                 let Some(parts) = section.inside(full) else { continue };
                 let about = section.about_modules.iter().filter_map(|index| section.rules.get(*index));
                 let about = about.filter(|rule| rule.imports.iter().any(|pattern| pattern.begins(&parts)));
-                let about = about.map(|rule| (rule, &rule.needs)).chain(section.used(full));
-                for (rule, needs) in about.collect::<Vec<_>>() {
+                // The import of a class that may be used is no use of it; a module may do it by being loaded.
+                let is_module = *full == import.module;
+                let about = about.map(|rule| (rule, &rule.needs, rule.certain));
+                let used = section.used(full).into_iter();
+                let used = used.map(|(rule, needs)| (rule, needs, rule.certain && is_module));
+                for (rule, needs, certain) in about.chain(used).collect::<Vec<_>>() {
                     let call = match full.strip_prefix(&import.module).and_then(|rest| rest.strip_prefix('.'))
                     {
                         Some(member) => format!("from {} import {member}", import.module),
@@ -162,7 +182,7 @@ impl<'r, 'a> Finder<'r, 'a> {
                         in_function: import.in_function,
                         guard: &import.guard,
                     };
-                    self.add(section, rule, needs, rule.certain, &site);
+                    self.add(section, rule, needs, certain, &site);
                 }
             }
         }
@@ -173,6 +193,7 @@ impl<'r, 'a> Finder<'r, 'a> {
         match seen.what {
             What::Call(call) => self.call(call, seen),
             What::Attribute { attribute, called } => self.attribute(attribute, called, seen),
+            What::Name(name) => self.name(name, seen),
             What::Item { key, value } => self.item(key, value, seen),
             What::Assigned { .. } | What::Escape { .. } => {}
         }
@@ -243,6 +264,16 @@ impl<'r, 'a> Finder<'r, 'a> {
             let all: Vec<_> = by_name.chain(member.map(|rule| (rule, &rule.needs))).collect();
             for (rule, needs) in all {
                 let site = self.site(attribute.range(), seen);
+                self.add(section, rule, needs, rule.certain, &site);
+            }
+        }
+    }
+
+    fn name(&mut self, name: &ExprName, seen: &Seen<'_>) {
+        let full = self.names.full_of_name(name);
+        for section in self.active.sections.iter().copied().filter(|section| section.asks) {
+            for (rule, needs) in full.iter().flat_map(|full| section.used(full)).collect::<Vec<_>>() {
+                let site = self.site(name.range(), seen);
                 self.add(section, rule, needs, rule.certain, &site);
             }
         }

@@ -46,6 +46,12 @@ pub fn candidates(dotted: &str) -> Option<Vec<String>> {
     }
 }
 
+/// What to ask an index for, so that `import dotted` works: the usual candidate, or else the name itself.
+pub fn usual(dotted: &str) -> String {
+    let known = candidates(dotted).and_then(|found| found.into_iter().next());
+    known.unwrap_or_else(|| written(dotted.split('.').next().unwrap_or(dotted)))
+}
+
 /// As indexes write names that hold neither capitals nor underscores.
 fn written(name: &str) -> String {
     name.replace('_', "-").to_lowercase()
@@ -58,7 +64,8 @@ mod tests {
     #[test]
     fn the_longest_line_decides() {
         let first = |module| candidates(module).and_then(|all| all.first().cloned());
-        assert_eq!(first("cv2").as_deref(), Some("opencv-python"));
+        // Of two that provide the same, the one that needs no display.
+        assert_eq!(first("cv2").as_deref(), Some("opencv-python-headless"));
         assert_eq!(first("sklearn.svm").as_deref(), Some("scikit-learn"));
         assert_eq!(first("numpy.linalg").as_deref(), Some("numpy"));
         assert_eq!(first("torch_geometric").as_deref(), Some("torch-geometric"));

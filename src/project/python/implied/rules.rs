@@ -353,7 +353,10 @@ struct Piece {
     section: OnceLock<Section>,
 }
 
-static PIECES: LazyLock<(Vec<Piece>, HashMap<&'static str, Vec<usize>>)> = LazyLock::new(|| {
+/// Sections, and which of them speak of a module.
+type Pieces = (Vec<Piece>, HashMap<&'static str, Vec<usize>>);
+
+static PIECES: LazyLock<Pieces> = LazyLock::new(|| {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut starts: Vec<(usize, &'static str)> = Vec::new();
     let mut offset = 0;

@@ -181,7 +181,7 @@ more = dict(low_cpu_mem_usage=True)
     assert_eq!(
         implied(source),
         [
-            "2 transformers/torch-models: torch",
+            "3 transformers/torch-models: torch",
             "3 transformers/device-map: accelerate",
             "3 transformers/bits: bitsandbytes",
             "3 transformers/bits: accelerate",
@@ -219,13 +219,16 @@ accelerate.Accelerator(log_with='mlflow')
 
 #[test]
 fn names_that_are_used() {
-    assert_eq!(names("from pytorch_lightning.loggers import WandbLogger as W\n"), ["wandb"]);
+    assert_eq!(names("from pytorch_lightning.loggers import WandbLogger as W\nW('x')\n"), ["wandb"]);
     assert_eq!(
         names("import lightning as L\nL.pytorch.loggers.TensorBoardLogger('x')\n"),
         ["tensorboard|tensorboardX"]
     );
     assert_eq!(names("import transformers as tf\ntf.T5Tokenizer.from_pretrained('x')\n"), ["sentencepiece"]);
-    assert_eq!(names("from transformers import TFBertModel\n"), ["tensorflow", "tf-keras"]);
+    assert_eq!(
+        names("from transformers import TFBertModel\nTFBertModel.from_pretrained(x)\n"),
+        ["tensorflow", "tf-keras"]
+    );
     assert_eq!(names("from transformers import BertTokenizer, BertConfig\n"), [] as [&str; 0]);
     assert_eq!(names("import networkx as nx\nnx.draw_networkx(g)\n"), ["matplotlib"]);
     assert_eq!(names("import networkx as nx\nnx.Graph()\n"), [] as [&str; 0]);
@@ -236,6 +239,32 @@ fn names_that_are_used() {
     assert_eq!(names("import mlflow\nmlflow.sklearn.log_model(m)\n"), ["scikit-learn"]);
     assert_eq!(names("import optuna\noptuna.visualization.matplotlib.plot_slice(s)\n"), ["matplotlib"]);
     assert_eq!(names("from optuna.visualization import plot_slice\nplot_slice(s)\n"), ["plotly"]);
+}
+
+#[test]
+fn the_import_of_a_class_is_not_its_use() {
+    let source = "\
+from transformers import T5Tokenizer, MarianTokenizer, TrainingArguments, HfArgumentParser, XLMTokenizer
+from pytorch_lightning.loggers import WandbLogger, MLFlowLogger, CometLogger
+CLASSES = {'t5': (T5Tokenizer, 1)}
+HfArgumentParser((TrainingArguments,))
+class Mine(WandbLogger): pass
+if isinstance(x, MLFlowLogger): pass
+def f(tokenizer: MarianTokenizer): XLMTokenizer.from_pretrained('x')
+";
+    assert_eq!(
+        implied(source),
+        [
+            "1 transformers/older-sentencepiece-tokenizers: sentencepiece?",
+            "1 transformers/sentencepiece-tokenizers: sentencepiece?",
+            "2 pytorch_lightning/loggers: mlflow?",
+            "2 pytorch_lightning/loggers: comet-ml?",
+            "4 transformers/trainer: accelerate",
+            "4 transformers/torch-models: torch",
+            "5 pytorch_lightning/loggers: wandb",
+            "7 transformers/moses-tokenizers: sacremoses",
+        ]
+    );
 }
 
 #[test]

@@ -162,7 +162,7 @@ impl Reader<'_, '_> {
                     self.class_path(&path, &at);
                 }
             }
-            What::Item { .. } | What::Attribute { .. } => {}
+            What::Item { .. } | What::Attribute { .. } | What::Name(_) => {}
             What::Assigned { target, value } => self.assigned(target, value, seen),
             What::Escape { kind, value, place } => {
                 let at = self.at(place, seen);
@@ -358,24 +358,21 @@ impl Reader<'_, '_> {
             }
             return;
         }
-        if let Some(path) = self.read_from(what, 4) {
+        if let Some(path) = Self::read_from(what, 4) {
             self.runs(path, false, seen);
         }
     }
 
     /// Of `open("x.py").read()`, `Path("x.py").read_text()` and the same compiled, the path.
-    fn read_from<'e>(&self, expr: &'e Expr, steps: u32) -> Option<&'e Expr>
-    where
-        Self: 'e,
-    {
+    fn read_from(expr: &Expr, steps: u32) -> Option<&Expr> {
         let steps = steps.checked_sub(1)?;
         let Expr::Call(call) = expr else { return None };
         let first = || call.arguments.args.first();
         match &*call.func {
-            Expr::Name(name) if name.id.as_str() == "compile" => self.read_from(first()?, steps),
+            Expr::Name(name) if name.id.as_str() == "compile" => Self::read_from(first()?, steps),
             Expr::Name(name) if name.id.as_str() == "open" => first(),
             Expr::Attribute(attribute) => match attribute.attr.as_str() {
-                "read" | "decode" => self.read_from(&attribute.value, steps),
+                "read" | "decode" => Self::read_from(&attribute.value, steps),
                 "read_text" | "read_bytes" => Some(&attribute.value),
                 "open" => first(),
                 _ => None,
@@ -471,10 +468,10 @@ impl Reader<'_, '_> {
                 return self.words(args.get(skipped..).unwrap_or_default(), seen);
             }
             ("os", _) if last.starts_with("execv") || last.starts_with("spawnv") => {
-                return match args.iter().find(|arg| matches!(arg, Expr::List(_) | Expr::Tuple(_))) {
-                    Some(list) => self.command(list, seen),
-                    None => {}
-                };
+                if let Some(list) = args.iter().find(|arg| matches!(arg, Expr::List(_) | Expr::Tuple(_))) {
+                    self.command(list, seen);
+                }
+                return;
             }
             ("pip" | "pip._internal" | "pip._internal.cli.main", "main") => {
                 let mut words = vec!["pip".to_owned()];

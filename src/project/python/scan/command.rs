@@ -305,10 +305,10 @@ struct Cut {
 
 impl Cut {
     fn end_word(&mut self) {
-        if let Some(word) = self.word.take() {
-            if !std::mem::take(&mut self.skip_word) {
-                self.words.push(word);
-            }
+        if let Some(word) = self.word.take()
+            && !std::mem::take(&mut self.skip_word)
+        {
+            self.words.push(word);
         }
     }
 

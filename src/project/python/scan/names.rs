@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use ruff_python_ast::{Expr, ExprAttribute};
+use ruff_python_ast::{Expr, ExprAttribute, ExprName};
 
 /// How many steps a question may take. Names stand for names, and `x = x + x` is made quickly.
 const STEPS: u32 = 500;
@@ -63,12 +63,11 @@ impl<'a> Names<'a> {
 
     /// `import module` or `import module as name`
     pub(super) fn import(&mut self, module: &'a str, name: Option<&'a str>) {
-        let (name, module) = match name {
-            Some(name) => (name, module),
-            None => {
-                let top = module.split('.').next().unwrap_or(module);
-                (top, top)
-            }
+        let (name, module) = if let Some(name) = name {
+            (name, module)
+        } else {
+            let top = module.split('.').next().unwrap_or(module);
+            (top, top)
         };
         self.imported.entry(name).or_default().push(Imported { module, member: None });
     }
@@ -152,6 +151,12 @@ impl<'a> Names<'a> {
         full
     }
 
+    /// The same for a name.
+    pub(crate) fn full_of_name(&self, name: &ExprName) -> Vec<String> {
+        self.name_steps.begin();
+        self.full_of(&name.id)
+    }
+
     /// A step of a question, by the question's own count and by that of the file.
     pub(super) fn step(&self, steps: &Steps) -> Option<()> {
         self.all_steps.take()?;
@@ -168,26 +173,27 @@ impl<'a> Names<'a> {
                 .into_iter()
                 .map(|full| format!("{full}.{}", attribute.attr))
                 .collect(),
-            Expr::Name(name) => {
-                let name = name.id.as_str();
-                if let Some(imported) = self.imported.get(name) {
-                    let full = imported.iter().map(|imported| match imported.member {
-                        Some(member) => format!("{}.{member}", imported.module),
-                        None => imported.module.to_owned(),
-                    });
-                    return full.collect();
-                }
-                let values = self.values(name);
-                if values.is_empty() {
-                    let starred = self.stars.iter().map(|module| format!("{module}.{name}"));
-                    return starred.chain([name.to_owned()]).collect();
-                }
-                // `load = importlib.import_module`
-                let aliases = values.iter().filter(|it| matches!(it, Expr::Attribute(_) | Expr::Name(_)));
-                aliases.flat_map(|value| self.full_within(value)).collect()
-            }
+            Expr::Name(name) => self.full_of(&name.id),
             _ => Vec::new(),
         }
+    }
+
+    fn full_of(&self, name: &str) -> Vec<String> {
+        if let Some(imported) = self.imported.get(name) {
+            let full = imported.iter().map(|imported| match imported.member {
+                Some(member) => format!("{}.{member}", imported.module),
+                None => imported.module.to_owned(),
+            });
+            return full.collect();
+        }
+        let values = self.values(name);
+        if values.is_empty() {
+            let starred = self.stars.iter().map(|module| format!("{module}.{name}"));
+            return starred.chain([name.to_owned()]).collect();
+        }
+        // `load = importlib.import_module`
+        let aliases = values.iter().filter(|it| matches!(it, Expr::Attribute(_) | Expr::Name(_)));
+        aliases.flat_map(|value| self.full_within(value)).collect()
     }
 
     /// Where a value comes from: the full names of the functions and classes that it, or what it was made
@@ -195,20 +201,20 @@ impl<'a> Names<'a> {
     pub(crate) fn origins(&self, expr: &Expr) -> Vec<String> {
         let mut found = Vec::new();
         self.name_steps.begin();
-        self.origins_within(expr, &mut found);
+        self.origins_within(expr, &mut found, &mut Vec::new());
         found
     }
 
-    fn origins_within(&self, expr: &Expr, found: &mut Vec<String>) {
+    fn origins_within<'e>(&'e self, expr: &'e Expr, found: &mut Vec<String>, known: &mut Vec<&'e str>) {
         if self.step(&self.name_steps).is_none() {
             return;
         }
         match expr {
-            Expr::Call(call) => self.origins_within(&call.func, found),
-            Expr::Subscript(subscript) => self.origins_within(&subscript.value, found),
-            Expr::Await(awaited) => self.origins_within(&awaited.value, found),
-            Expr::Named(named) => self.origins_within(&named.value, found),
-            Expr::BinOp(operation) => self.origins_within(&operation.left, found),
+            Expr::Call(call) => self.origins_within(&call.func, found, known),
+            Expr::Subscript(subscript) => self.origins_within(&subscript.value, found, known),
+            Expr::Await(awaited) => self.origins_within(&awaited.value, found, known),
+            Expr::Named(named) => self.origins_within(&named.value, found, known),
+            Expr::BinOp(operation) => self.origins_within(&operation.left, found, known),
             Expr::Attribute(attribute) => {
                 if self.is_imported(expr) {
                     found.extend(self.full_within(expr));
@@ -216,24 +222,29 @@ impl<'a> Names<'a> {
                 }
                 if matches!(&*attribute.value, Expr::Name(name) if name.id.as_str() == "self") {
                     for value in self.attributes.get(attribute.attr.as_str()).into_iter().flatten() {
-                        self.origins_within(value, found);
+                        self.origins_within(value, found, known);
                     }
                     return;
                 }
-                self.origins_within(&attribute.value, found);
+                self.origins_within(&attribute.value, found, known);
             }
             Expr::Name(name) => {
                 if self.is_imported(expr) {
                     found.extend(self.full_within(expr));
                     return;
                 }
+                // `df = df.loc[…]`
+                if known.contains(&name.id.as_str()) {
+                    return;
+                }
+                known.push(&name.id);
                 for annotation in self.annotations.get(name.id.as_str()).into_iter().flatten() {
                     if self.is_imported(annotation) {
                         found.extend(self.full_within(annotation));
                     }
                 }
                 for value in self.values(&name.id) {
-                    self.origins_within(value, found);
+                    self.origins_within(value, found, known);
                 }
             }
             _ => {}

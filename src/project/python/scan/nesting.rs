@@ -36,7 +36,7 @@ pub(super) fn too_deep(source: &str) -> Option<usize> {
                 count(&mut open, &mut total);
             }
             b',' | b';' => reset(&mut open, &mut total),
-            b'\n' if open.len() == 1 && !index.checked_sub(1).is_some_and(|it| bytes[it] == b'\\') => {
+            b'\n' if open.len() == 1 && index.checked_sub(1).is_none_or(|it| bytes[it] != b'\\') => {
                 reset(&mut open, &mut total);
             }
             b' ' | b'\t' | b'\r' | b'\n' | b'\\' => {}

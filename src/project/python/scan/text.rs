@@ -113,7 +113,17 @@ impl Names<'_> {
                 let texts = self.texts_within(&operation.left)?;
                 Some(texts.iter().map(|text| blanked(text, "%")).collect())
             }
+            // `folder / "x.xls"` ends as its last part does.
+            Expr::BinOp(operation) if operation.op == Operator::Div => {
+                let right = self.texts_within(&operation.right)?;
+                Some(right.iter().map(|text| format!("{UNKNOWN}/{text}")).collect())
+            }
             Expr::Call(call) => {
+                if let (Some("Path" | "str" | "PurePath"), [only]) =
+                    (last_name(&call.func), &*call.arguments.args)
+                {
+                    return self.texts_within(only);
+                }
                 let Expr::Attribute(attribute) = &*call.func else { return None };
                 match attribute.attr.as_str() {
                     "format" => {

@@ -1,12 +1,12 @@
 //! The one walk through a file's statements: imports and their guards, and what is to be looked at once all
 //! names are known.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
-    BoolOp, CmpOp, ExceptHandler, Expr, ExprAttribute, ExprCall, IpyEscapeKind, Parameter, Pattern, Stmt,
-    StmtAugAssign, StmtFor, StmtIf, StmtMatch, StmtTry, StmtWith, UnaryOp,
+    BoolOp, CmpOp, ExceptHandler, Expr, ExprAttribute, ExprCall, ExprName, IpyEscapeKind, Parameter, Pattern,
+    Stmt, StmtAugAssign, StmtFor, StmtIf, StmtMatch, StmtTry, StmtWith, UnaryOp,
 };
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
@@ -47,6 +47,8 @@ pub(crate) enum What<'a> {
         key: &'a str,
         value: &'a Expr,
     },
+    /// A name that an import gave, where it is called, handed over or derived from.
+    Name(&'a ExprName),
     /// `target = value`, `target += value` where the target may be `sys.path` or `os.environ["X"]`.
     Assigned {
         target: &'a Expr,
@@ -77,6 +79,8 @@ pub(crate) struct Walk<'a> {
     pub(super) is_program: bool,
     /// Local names of functions that are looked at: `from importlib import import_module as im`.
     renamed: Vec<&'a str>,
+    /// Local names of classes and functions of which it matters whether they are used.
+    watched: HashSet<&'a str>,
     /// What is called by the call that was looked at last.
     called: Option<TextRange>,
     imports: Vec<Import>,
@@ -109,6 +113,7 @@ impl<'a> Walk<'a> {
             truths: HashMap::new(),
             is_program: false,
             renamed: Vec::new(),
+            watched: HashSet::new(),
             called: None,
             imports: Vec::new(),
             seen: Vec::new(),
@@ -283,7 +288,9 @@ impl<'a> Walk<'a> {
                 self.visit_expr(kind);
             }
             match attempt {
-                Some((attempt, _)) if catching.is_some_and(|it| std::ptr::eq(it, &handler.body)) => {
+                Some((attempt, _))
+                    if catching.is_some_and(|it| std::ptr::eq(it, &raw const handler.body)) =>
+                {
                     self.guarded(Guard::Fallback { attempt }, &handler.body);
                 }
                 _ => self.body(&handler.body),
@@ -344,6 +351,16 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// A name in a place where what it stands for is used: called, handed over, derived from.
+    fn uses(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Name(name) if self.watched.contains(name.id.as_str()) => self.see(What::Name(name)),
+            Expr::Tuple(tuple) => tuple.elts.iter().for_each(|element| self.uses(element)),
+            Expr::List(list) => list.elts.iter().for_each(|element| self.uses(element)),
+            _ => {}
+        }
+    }
+
     fn is_looked_at(&self, triggers: &Triggers, call: &ExprCall) -> bool {
         match &*call.func {
             Expr::Name(name) => triggers.calls.contain(&name.id) || self.renamed.contains(&name.id.as_str()),
@@ -384,7 +401,8 @@ impl<'a> Visitor<'a> for Walk<'a> {
         match stmt {
             Stmt::Import(import) => {
                 for alias in &import.names {
-                    self.names.import(&alias.name, alias.asname.as_ref().map(|name| name.as_str()));
+                    self.names
+                        .import(&alias.name, alias.asname.as_ref().map(ruff_python_ast::Identifier::as_str));
                     self.add(How::Import, &alias.name, 0, Vec::new(), alias.range.start());
                 }
             }
@@ -394,10 +412,13 @@ impl<'a> Visitor<'a> for Walk<'a> {
                     for alias in &import.names {
                         let name = alias.asname.as_ref().unwrap_or(&alias.name);
                         self.names.from(module, &alias.name, name);
-                        if alias.asname.is_some()
-                            && self.triggers.is_some_and(|it| it.calls.contain(&alias.name))
-                        {
+                        let Some(triggers) = self.triggers else { continue };
+                        if alias.asname.is_some() && triggers.calls.contain(&alias.name) {
                             self.renamed.push(name);
+                        }
+                        let last = module.rsplit('.').next().unwrap_or(module);
+                        if triggers.attributes.contain(&alias.name) || triggers.attributes.contain(last) {
+                            self.watched.insert(name);
                         }
                     }
                 }
@@ -408,6 +429,12 @@ impl<'a> Visitor<'a> for Walk<'a> {
                 self.functions += 1;
                 visitor::walk_stmt(self, stmt);
                 self.functions -= 1;
+            }
+            Stmt::ClassDef(class) => {
+                for base in class.bases() {
+                    self.uses(base);
+                }
+                visitor::walk_stmt(self, stmt);
             }
             Stmt::Try(stmt) => self.attempt(stmt),
             Stmt::With(StmtWith { items, body, .. }) => {
@@ -509,6 +536,13 @@ impl<'a> Visitor<'a> for Walk<'a> {
                     self.see(What::Call(call));
                 }
                 self.called = Some(call.func.range());
+                if !self.watched.is_empty() {
+                    self.uses(&call.func);
+                    if !matches!(last_name(&call.func), Some("isinstance" | "issubclass")) {
+                        let keywords = call.arguments.keywords.iter().map(|keyword| &keyword.value);
+                        call.arguments.args.iter().chain(keywords).for_each(|argument| self.uses(argument));
+                    }
+                }
                 for keyword in &call.arguments.keywords {
                     if let Some(key) = &keyword.arg
                         && triggers.keywords.contain(key)
@@ -517,12 +551,17 @@ impl<'a> Visitor<'a> for Walk<'a> {
                     }
                 }
             }
-            Expr::Attribute(attribute)
+            Expr::Attribute(attribute) => {
+                // Whatever is asked of a class uses it: `T5Tokenizer.from_pretrained`.
+                if !self.watched.is_empty() {
+                    self.uses(&attribute.value);
+                }
                 if triggers.attributes.contain(&attribute.attr)
-                    || self.original(&attribute.value).is_some_and(|it| triggers.attributes.contain(it)) =>
-            {
-                let called = self.called == Some(attribute.range());
-                self.see(What::Attribute { attribute, called });
+                    || self.original(&attribute.value).is_some_and(|it| triggers.attributes.contain(it))
+                {
+                    let called = self.called == Some(attribute.range());
+                    self.see(What::Attribute { attribute, called });
+                }
             }
             Expr::Dict(dict) => {
                 for item in &dict.items {
@@ -591,7 +630,7 @@ fn begins_with_import(body: &[Stmt]) -> bool {
 }
 
 /// Names that are given a constant that is true or false.
-fn constants<'a>(body: &'a [Stmt]) -> impl Iterator<Item = (&'a str, bool)> {
+fn constants(body: &[Stmt]) -> impl Iterator<Item = (&str, bool)> {
     body.iter().filter_map(|stmt| {
         let Stmt::Assign(assign) = stmt else { return None };
         let truth = match &*assign.value {
