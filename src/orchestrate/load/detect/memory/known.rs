@@ -144,8 +144,11 @@ pub fn bytes(memory: &Memory<'_>, run: &Run<'_>) -> Option<Vec<u8>> {
     Some(writer.into_bytes())
 }
 
+/// Files and folders as they were, and those that were not there.
+type Witnesses = (Vec<(PathBuf, Seal)>, Vec<PathBuf>);
+
 /// Folders and files that must be as they were for imports to find the same.
-fn witnesses(run: &Run<'_>) -> Option<(Vec<(PathBuf, Seal)>, Vec<PathBuf>)> {
+fn witnesses(run: &Run<'_>) -> Option<Witnesses> {
     let seals = run.resolver.folders.seals();
     let mut folders: Vec<(PathBuf, Seal)> = seals.map(|(path, seal)| (path.to_owned(), *seal)).collect();
     let mut files = run.rules.clone();
