@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use crate::project::python::import_names;
-use crate::project::python::requirements::normalised;
 
 /// Libraries of the system, with the Debian package that has each.
 const LIBRARIES: &str = include_str!("system_libraries.txt");
@@ -105,8 +104,7 @@ pub fn remedy(module: &str, wrong: &Wrong) -> Option<Remedy> {
     if of_same && missing != top && wrong.kind != "absent" {
         return None;
     }
-    let named = import_names::candidates(missing).and_then(|all| all.into_iter().next());
-    Some(Remedy::Package { name: named.unwrap_or_else(|| normalised(top)) })
+    Some(Remedy::Package { name: import_names::usual(missing) })
 }
 
 /// `libGL.so.1` of `libGL.so.1: cannot open shared object file: No such file or directory`.
@@ -161,7 +159,7 @@ mod tests {
         let of = |module: &str, missing: &str| {
             remedy(module, &wrong("ModuleNotFoundError", "No module named", Some(missing)))
         };
-        assert_eq!(of("cv2", "cv2"), Some(Remedy::Package { name: "opencv-python".into() }));
+        assert_eq!(of("cv2", "cv2"), Some(Remedy::Package { name: "opencv-python-headless".into() }));
         assert_eq!(of("pandas", "pytz"), Some(Remedy::Package { name: "pytz".into() }));
         assert_eq!(of("pkg", "odd_name.inner"), Some(Remedy::Package { name: "odd-name".into() }));
         assert_eq!(of("torch.gone", "torch.gone"), None);
