@@ -52,50 +52,20 @@ pub fn run(context: &Context<'_>, args: &EnvLockArgs) -> Result<u8, Failure> {
     let experiment = context.experiment(&project, args.experiment.given())?;
     let settings = context.settings(&project, &experiment);
     let ground = Ground::of(context, args, &experiment, &settings)?;
-    refuse_unresolved(&ground)?;
-    let Ground { python, target, detection, files, before, .. } = &ground;
-    let given = given(context, args, &project, &ground)?;
-    let own = own_lines(files);
-    let mut options = own.options;
-    options.extend(given.iter().flat_map(|given| given.options.iter().cloned()));
-    let mut constraints = own.constraints;
-    constraints.extend(given.iter().flat_map(|given| given.constraints.iter().cloned()));
-    let request = LockRequest {
-        target,
+    let given = given(context, args.from.as_deref(), (&experiment.dir, &project.layout.root), &ground)?;
+    let manner = Manner {
         accelerator: accelerator(args.accelerator, &settings),
-        wishes: lock_contents::wishes(detection, &own.requirements, given.as_ref(), target),
-        constraints,
-        options,
-        waived: ground.waived.clone(),
-        before: before.as_ref(),
-    };
-    let choice = choose(&request, python);
-    let hashes = match (args.require_hashes, args.no_hashes) {
-        (true, _) => Hashes::Required,
-        (false, true) => Hashes::Without,
-        (false, false) => Hashes::IfToBeHad,
+        hashes: match (args.require_hashes, args.no_hashes) {
+            (true, _) => Hashes::Required,
+            (false, true) => Hashes::Without,
+            (false, false) => Hashes::IfToBeHad,
+        },
+        offline: args.offline,
     };
     let heard = Heard::begin(SignalSource::Process)
         .map_err(|error| Failure::user(format!("cannot listen for signals: {error}")))?;
-    let uv = find_uv(context, python, lock::needs_uv(&choice, hashes) && !args.offline, &heard)?;
-    if !choice.unfit.is_empty() && uv.is_some() {
-        context.ui.say(&format!("{}: uv chooses", lock::told(&choice.unfit)));
-    }
-    let surroundings = Surroundings {
-        environment: &context.environment,
-        folder: &ground.folder,
-        interpreter: python.interpreter.as_ref().map(|interpreter| interpreter.executable.as_path()),
-        offline: args.offline,
-        heard: Some(&heard),
-    };
-    let mut resolution = lock::resolve(&choice, hashes, uv.as_ref(), target, &surroundings)
-        .map_err(|error| explained(error, detection))?;
-    resolution.notes.extend(given.iter().flat_map(|given| given.notes.iter().cloned()));
-    resolution.notes.extend(notes(detection));
-    if let Some(given) = &given {
-        context.ui.say(&format!("versions are those of {}, where it names one", given.file));
-    }
-    let planned = plan(&ground, &project, given.as_ref(), &resolution);
+    let resolution = resolve(context, &ground, given.as_ref(), &manner, &heard)?;
+    let planned = plan(&ground, &project.layout.root, given.as_ref(), &resolution);
     let world = World::new(context.ui, &context.environment, context.global.json)
         .with_signals(Some(SignalSource::Heard(heard)));
     if context.global.dry_run {
@@ -106,19 +76,74 @@ pub fn run(context: &Context<'_>, args: &EnvLockArgs) -> Result<u8, Failure> {
     tell(context, &project, &ground, &resolution, &planned)
 }
 
-/// What is there.
-struct Ground {
-    experiment: Experiment,
+/// How it is to be locked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    pub accelerator: Accelerator,
+    pub hashes: Hashes,
+    pub offline: bool,
+}
+
+/// What is locked of what is there. Nothing is written.
+pub fn resolve(
+    context: &Context<'_>,
+    ground: &Ground,
+    given: Option<&Given>,
+    manner: &Manner,
+    heard: &Heard,
+) -> Result<Resolution, Failure> {
+    refuse_unresolved(ground)?;
+    let Ground { python, target, detection, files, before, .. } = ground;
+    let Manner { accelerator, hashes, offline } = *manner;
+    let own = own_lines(files);
+    let mut options = own.options;
+    options.extend(given.iter().flat_map(|given| given.options.iter().cloned()));
+    let mut constraints = own.constraints;
+    constraints.extend(given.iter().flat_map(|given| given.constraints.iter().cloned()));
+    let request = LockRequest {
+        target,
+        accelerator,
+        wishes: lock_contents::wishes(detection, &own.requirements, given, target),
+        constraints,
+        options,
+        waived: ground.waived.clone(),
+        before: before.as_ref(),
+    };
+    let choice = choose(&request, python);
+    let uv = find_uv(context, python, lock::needs_uv(&choice, hashes) && !offline, heard)?;
+    if !choice.unfit.is_empty() && uv.is_some() {
+        context.ui.say(&format!("{}: uv chooses", lock::told(&choice.unfit)));
+    }
+    let surroundings = Surroundings {
+        environment: &context.environment,
+        folder: &ground.folder,
+        interpreter: python.interpreter.as_ref().map(|interpreter| interpreter.executable.as_path()),
+        offline,
+        heard: Some(heard),
+    };
+    let mut resolution = lock::resolve(&choice, hashes, uv.as_ref(), target, &surroundings)
+        .map_err(|error| explained(error, detection))?;
+    resolution.notes.extend(given.iter().flat_map(|given| given.notes.iter().cloned()));
+    resolution.notes.extend(notes(detection));
+    if let Some(given) = given {
+        context.ui.say(&format!("versions are those of {}, where it names one", given.file));
+    }
+    Ok(resolution)
+}
+
+/// What is there, or will be once the experiment is made.
+pub struct Ground {
+    pub experiment: Experiment,
     /// Its `environment/`.
-    folder: PathBuf,
-    python: Python,
-    target: LockTarget,
-    detection: Detection,
-    waived: BTreeSet<String>,
+    pub folder: PathBuf,
+    pub python: Python,
+    pub target: LockTarget,
+    pub detection: Detection,
+    pub waived: BTreeSet<String>,
     /// `requirements.txt` and those that it names.
-    files: Vec<File>,
-    lock: Option<String>,
-    before: Option<RequirementsLock>,
+    pub files: Vec<File>,
+    pub lock: Option<String>,
+    pub before: Option<RequirementsLock>,
 }
 
 impl Ground {
@@ -215,27 +240,27 @@ fn waive(name: &str) -> String {
 }
 
 /// What a file says that was there before: the first of those that say anything, unless one is named. Where another
-/// contradicts it, both are told.
-fn given(
+/// contradicts it, both are told. `at` is where the code lies, `root` that of the project around it.
+pub fn given(
     context: &Context<'_>,
-    args: &EnvLockArgs,
-    project: &Project,
+    from: Option<&Path>,
+    (at, root): (&Path, &Path),
     ground: &Ground,
 ) -> Result<Option<Given>, Failure> {
-    let Ground { experiment, folder, target, .. } = ground;
+    let target = &ground.target;
     let platform = Platform::of("linux", target.platform.machine());
-    let (root, none) = (&project.layout.root, BTreeMap::new());
-    if let Some(file) = &args.from {
+    let none = BTreeMap::new();
+    let shown = |path: &Path| path.strip_prefix(root).unwrap_or(path).display().to_string();
+    if let Some(file) = from {
         let path = context.directory.join(file);
         let read = specifications::read(&path, &platform, &none)?;
-        let shown = project.layout.shown(&path).display().to_string();
-        let place = if path.starts_with(&experiment.dir) { Place::Experiment } else { Place::Project };
-        return Ok(Some(Given::of(&Found { file: shown, place, read }, target)));
+        let place = if path.starts_with(at) { Place::Experiment } else { Place::Project };
+        return Ok(Some(Given::of(&Found { file: shown(&path), place, read }, target)));
     }
-    let mut found = specifications::find(&experiment.dir, root, &platform, &none);
+    let mut found = specifications::find(at, root, &platform, &none);
     let name = |file: &str| file.rsplit('/').next().unwrap_or_default().to_owned();
     found.retain(|found| !BESIDE.iter().any(|(_, beside)| name(&found.file) == *beside));
-    let own_file = project.layout.shown(&folder.join(REQUIREMENTS)).display().to_string();
+    let own_file = shown(&at.join(ENVIRONMENT).join(REQUIREMENTS));
     let own_lines = requirements_file::own_line_numbers(ground.requirements());
     // What scaf wrote there is an answer, and no word of the user's.
     for own in found.iter_mut().filter(|found| found.file == own_file) {
@@ -371,10 +396,11 @@ fn notes(detection: &Detection) -> Vec<String> {
     notes
 }
 
-fn plan(ground: &Ground, project: &Project, given: Option<&Given>, resolution: &Resolution) -> LockPlan {
+/// What is written. Files are shown relative to `root`.
+pub fn plan(ground: &Ground, root: &Path, given: Option<&Given>, resolution: &Resolution) -> LockPlan {
     let Ground { experiment, folder, python, target, detection, files, lock, .. } = ground;
     // A path that is the same wherever the project lies.
-    let shown = |file: &str| match Path::new(file).strip_prefix(&project.layout.root) {
+    let shown = |file: &str| match Path::new(file).strip_prefix(root) {
         Ok(below) => below.display().to_string(),
         Err(_) if Path::new(file).is_absolute() => {
             Path::new(file).file_name().unwrap_or_default().to_string_lossy().into_owned()
