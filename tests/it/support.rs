@@ -61,6 +61,12 @@ fn has(what: &str) -> Result<(), String> {
             &*std::env::temp_dir().join("scaf-test-index").to_string_lossy(),
             "iniconfig==2.1.0",
         ])),
+        // Seven gigabytes are nothing that a test fetches by itself.
+        "environments" => {
+            let made = |name: &&str| state().join("environments").join(name).join(".done").exists();
+            let missing = ["article", "vision", "large"].into_iter().find(|name| !made(name));
+            missing.map_or(Ok(()), |name| Err(format!("`tests/servers/environments.sh {name}` was not run")))
+        }
         "python" => answers(Command::new("python3").arg("--version")),
         "chromium" => answers(Command::new("chromium").arg("--version")),
         "buildx" => {

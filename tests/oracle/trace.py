@@ -93,9 +93,11 @@ class Trace:
 
     def by_statement(self, name, globals=None, locals=None, fromlist=(), level=0):
         frame = sys._getframe(1)
-        # C code imports with whatever Python frame is the last; only an import statement or a call by name is the file's own.
-        by_file = frame.f_code.co_code[frame.f_lasti] == IMPORT_NAME or "__import__" in frame.f_code.co_names
-        if not by_file:
+        # Most imports by far are the libraries' own. And C code imports with whatever Python frame is the last: only an
+        # import statement or a call by name is the file's.
+        if not self.is_own(self.file_of(frame)[0]) or not (
+            frame.f_code.co_code[frame.f_lasti] == IMPORT_NAME or "__import__" in frame.f_code.co_names
+        ):
             return self.real_import(name, globals, locals, fromlist, level)
         full = name
         if level:
@@ -140,8 +142,9 @@ class Trace:
 
 
 def file_of(module):
+    """None also for a file that is only a name: torch.classes says `_classes.py`."""
     file = getattr(module, "__file__", None)
-    return os.path.realpath(file) if isinstance(file, str) else None
+    return os.path.realpath(file) if isinstance(file, str) and os.path.isabs(file) else None
 
 
 def owners(files):
@@ -159,8 +162,9 @@ def owners(files):
         base = os.path.realpath(distribution.locate_file(""))
         for path in distribution.files or ():
             file = os.path.normpath(os.path.join(base, str(path)))
-            if file in files:
-                found.setdefault(file, (name, distribution.version))
+            # Several may list one file (mlflow and mlflow-skinny): the one that is named like the module has it.
+            if file in files and (file not in found or re.sub(r"[-_.]+", "-", path.parts[0]).lower() == name):
+                found[file] = (name, distribution.version)
     return found
 
 
@@ -202,6 +206,11 @@ def report(trace, script, before, status, error):
         """Which group a module is in; None where it has no file and is no module of the standard library."""
         file = files.get(name)
         top = name.partition(".")[0]
+        parent = name
+        while not file and "." in parent:
+            # Made up by its package (six.moves, torch.ops); a shared namespace has no file either.
+            parent = parent.rpartition(".")[0]
+            file = files.get(parent)
         if file in belongs:
             return belongs[file]
         if file and trace.is_own(file):

@@ -215,7 +215,9 @@ impl<'a> Resolver<'a> {
     fn installed(&mut self, dotted: &str, names: &[String], is_here: bool) -> Option<Outcome> {
         let installed = self.installed?;
         let top = dotted.split('.').next().unwrap_or(dotted);
-        if naming::is_own(top) && installed.get(&normalised(top)).is_none() && !self.is_whole(dotted, names) {
+        // `_pytest` is pytest's.
+        let named_so = installed.get(&normalised(top.trim_start_matches('_'))).is_some();
+        if naming::is_own(top) && !named_so && !self.is_whole(dotted, names) {
             return None;
         }
         let each = installed.find_each(dotted, names);

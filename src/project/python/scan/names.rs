@@ -5,6 +5,9 @@ use std::collections::HashMap;
 
 use ruff_python_ast::{Expr, ExprAttribute, ExprName};
 
+/// What a loop goes over, and which part of its elements a name is given, where it is one of several.
+pub(super) type Loop<'a> = (&'a Expr, Option<usize>);
+
 /// How many steps a question may take. Names stand for names, and `x = x + x` is made quickly.
 const STEPS: u32 = 500;
 /// How many steps all questions about a file may take.
@@ -38,6 +41,8 @@ pub(crate) struct Names<'a> {
     /// Modules of which everything was taken.
     stars: Vec<&'a str>,
     values: HashMap<&'a str, Vec<&'a Expr>>,
+    /// `for x in y`, by `x`.
+    loops: HashMap<&'a str, Vec<Loop<'a>>>,
     /// `self.x = …`, by `x`.
     attributes: HashMap<&'a str, Vec<&'a Expr>>,
     /// `x: T`, by `x`.
@@ -102,6 +107,34 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// `for target in iterated`
+    pub(super) fn iterate(&mut self, target: &'a Expr, iterated: &'a Expr) {
+        if !self.keeps_values {
+            return;
+        }
+        let elements = match iterated {
+            Expr::Tuple(tuple) => tuple.elts.as_slice(),
+            Expr::List(list) => list.elts.as_slice(),
+            _ => &[],
+        };
+        for element in elements {
+            self.assign(target, element);
+        }
+        if !elements.is_empty() {
+            return;
+        }
+        let (targets, is_one) = match target {
+            Expr::Tuple(targets) => (targets.elts.as_slice(), false),
+            one => (std::slice::from_ref(one), true),
+        };
+        for (at, target) in targets.iter().enumerate() {
+            if let Expr::Name(name) = target {
+                let part = (!is_one).then_some(at);
+                self.loops.entry(&name.id).or_default().push((iterated, part));
+            }
+        }
+    }
+
     /// `name: annotation`
     pub(super) fn annotate(&mut self, name: &'a str, annotation: &'a Expr) {
         if self.keeps_values {
@@ -121,6 +154,17 @@ impl<'a> Names<'a> {
     /// What was assigned to a name.
     pub(super) fn values(&self, name: &str) -> &[&'a Expr] {
         self.values.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Over what loops gave a name its values.
+    pub(super) fn loops(&self, name: &str) -> &[Loop<'a>] {
+        self.loops.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whatever has to do with a name's values: those assigned, and what loops took them from.
+    fn values_and_loops(&self, name: &str) -> impl Iterator<Item = &'a Expr> {
+        let loops = self.loops(name).iter().map(|(iterated, _)| *iterated);
+        self.values(name).iter().copied().chain(loops)
     }
 
     /// Whether an expression like `sys.platform` begins with what one of the modules gave.
@@ -186,13 +230,13 @@ impl<'a> Names<'a> {
             });
             return full.collect();
         }
-        let values = self.values(name);
-        if values.is_empty() {
+        if self.values_and_loops(name).next().is_none() {
             let starred = self.stars.iter().map(|module| format!("{module}.{name}"));
             return starred.chain([name.to_owned()]).collect();
         }
         // `load = importlib.import_module`
-        let aliases = values.iter().filter(|it| matches!(it, Expr::Attribute(_) | Expr::Name(_)));
+        let values = self.values_and_loops(name);
+        let aliases = values.filter(|it| matches!(it, Expr::Attribute(_) | Expr::Name(_)));
         aliases.flat_map(|value| self.full_within(value)).collect()
     }
 
@@ -243,7 +287,7 @@ impl<'a> Names<'a> {
                         found.extend(self.full_within(annotation));
                     }
                 }
-                for value in self.values(&name.id) {
+                for value in self.values_and_loops(&name.id) {
                     self.origins_within(value, found, known);
                 }
             }

@@ -293,6 +293,36 @@ fn by_name(source: &str) -> Vec<String> {
 }
 
 #[test]
+fn names_that_loops_and_collections_hold() {
+    let source = "\
+from importlib import import_module as im
+NAMES = ('a', 'b')
+PARTS = {'x': 'c', 'y': 'd'}
+PAIRS = [('e', 1), ('f', 2)]
+for n1 in NAMES: im(n1)
+[im(n2) for n2 in ['g']]
+{k1: im(v1) for k1, v1 in PARTS.items()}
+for p1, _ in PAIRS: im(p1)
+im(PARTS['x'])
+im(PARTS[which])
+im(PARTS.get('y'))
+for i1, n3 in enumerate(sorted(NAMES)): im(n3)
+for n4 in open('names'): im(n4)
+for n5 in 'abc': im(n5)
+for n6 in {'h': 1}: im(n6)
+im(OTHER['x'])
+im(PARTS['z'])
+";
+    assert_eq!(
+        by_name(source),
+        [
+            "5 a", "5 b", "6 g", "7 c", "7 d", "8 e", "8 f", "9 c", "10 c", "10 d", "11 d", "12 a", "12 b",
+            "15 h",
+        ]
+    );
+}
+
+#[test]
 fn imports_by_name() {
     let source = "\
 import importlib, pytest

@@ -1,6 +1,6 @@
 //! Texts in code, as far as they are written out.
 
-use ruff_python_ast::{Expr, FStringPart, InterpolatedStringElement, Operator};
+use ruff_python_ast::{Expr, ExprCall, FStringPart, InterpolatedStringElement, Operator};
 
 use super::names::{Names, last_name};
 
@@ -83,16 +83,21 @@ impl Names<'_> {
                 Some(made)
             }
             Expr::Name(name) => {
-                let values = self.values(&name.id);
-                if values.is_empty() {
+                let (values, loops) = (self.values(&name.id), self.loops(&name.id));
+                if values.is_empty() && loops.is_empty() {
                     return None;
                 }
                 let mut texts = Vec::new();
                 for value in values {
                     texts.extend(self.texts_within(value)?);
                 }
-                Some(texts)
+                // Another loop of the file may have a name in common with this one.
+                let known = loops.iter().filter_map(|(iterated, part)| self.element_texts(iterated, *part));
+                texts.extend(known.flatten());
+                (!texts.is_empty()).then_some(texts)
             }
+            // `PARTS["a"]`, `PARTS[name]`
+            Expr::Subscript(subscript) => self.texts_at(&subscript.value, Some(&subscript.slice)),
             Expr::If(choice) => {
                 let mut texts = self.texts_within(&choice.body)?;
                 texts.extend(self.texts_within(&choice.orelse)?);
@@ -130,6 +135,9 @@ impl Names<'_> {
                         let texts = self.texts_within(&attribute.value)?;
                         Some(texts.iter().map(|text| blanked(text, "{")).collect())
                     }
+                    "get" if !call.arguments.args.is_empty() => {
+                        self.texts_at(&attribute.value, call.arguments.args.first())
+                    }
                     "strip" | "rstrip" | "lstrip" if call.arguments.is_empty() => {
                         let texts = self.texts_within(&attribute.value)?;
                         Some(texts.iter().map(|text| text.trim().to_owned()).collect())
@@ -148,6 +156,89 @@ impl Names<'_> {
                     _ => None,
                 }
             }
+            _ => None,
+        }
+    }
+}
+
+impl Names<'_> {
+    /// What is written out under a key; under any key where it is not known which is meant.
+    fn texts_at(&self, collection: &Expr, key: Option<&Expr>) -> Option<Vec<Text>> {
+        self.step(&self.text_steps)?;
+        let mut texts = Vec::new();
+        match collection {
+            Expr::Dict(dict) => {
+                let keys = key.and_then(|key| self.texts_within(key));
+                let keys = keys.filter(|keys| !keys.iter().any(|key| key.contains(UNKNOWN)));
+                for item in &dict.items {
+                    let own = item.key.as_ref().and_then(|own| self.texts_within(own));
+                    let meant = match (&keys, &own) {
+                        (Some(keys), Some(own)) => own.iter().any(|own| keys.contains(own)),
+                        _ => true,
+                    };
+                    if meant {
+                        texts.extend(self.texts_within(&item.value)?);
+                    }
+                }
+            }
+            Expr::Name(name) => {
+                for value in self.values(&name.id) {
+                    texts.extend(self.texts_at(value, key)?);
+                }
+            }
+            _ => return None,
+        }
+        (!texts.is_empty()).then_some(texts)
+    }
+
+    /// The texts that a loop over something goes through: the elements, or one part of each.
+    fn element_texts(&self, iterated: &Expr, part: Option<usize>) -> Option<Vec<Text>> {
+        self.step(&self.text_steps)?;
+        let mut texts = Vec::new();
+        let elements = match iterated {
+            Expr::Tuple(tuple) => &tuple.elts,
+            Expr::List(list) => &list.elts,
+            Expr::Set(set) => &set.elts,
+            Expr::Dict(dict) if part.is_none() => {
+                for item in &dict.items {
+                    texts.extend(self.texts_within(item.key.as_ref()?)?);
+                }
+                return Some(texts);
+            }
+            Expr::Name(name) => {
+                let values = self.values(&name.id);
+                for value in values {
+                    texts.extend(self.element_texts(value, part)?);
+                }
+                return (!values.is_empty()).then_some(texts);
+            }
+            Expr::Call(call) => return self.element_texts_of_call(call, part),
+            _ => return None,
+        };
+        for element in elements {
+            let element = match (part, element) {
+                (None, element) => element,
+                (Some(part), Expr::Tuple(tuple)) => tuple.elts.get(part)?,
+                (Some(part), Expr::List(list)) => list.elts.get(part)?,
+                (Some(_), _) => return None,
+            };
+            texts.extend(self.texts_within(element)?);
+        }
+        Some(texts)
+    }
+
+    fn element_texts_of_call(&self, call: &ExprCall, part: Option<usize>) -> Option<Vec<Text>> {
+        match (&*call.func, &*call.arguments.args, part) {
+            (Expr::Name(name), [only], part) => match (name.id.as_str(), part) {
+                ("sorted" | "reversed" | "list" | "tuple" | "set", part) => self.element_texts(only, part),
+                ("enumerate", Some(1)) => self.element_texts(only, None),
+                _ => None,
+            },
+            (Expr::Attribute(attribute), [], part) => match (attribute.attr.as_str(), part) {
+                ("keys", None) | ("items", Some(0)) => self.element_texts(&attribute.value, None),
+                ("values", None) | ("items", Some(1)) => self.texts_at(&attribute.value, None),
+                _ => None,
+            },
             _ => None,
         }
     }

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
-    BoolOp, CmpOp, ExceptHandler, Expr, ExprAttribute, ExprCall, ExprName, IpyEscapeKind, Parameter, Pattern,
-    Stmt, StmtAugAssign, StmtFor, StmtIf, StmtMatch, StmtTry, StmtWith, UnaryOp,
+    BoolOp, CmpOp, Comprehension, ExceptHandler, Expr, ExprAttribute, ExprCall, ExprName, IpyEscapeKind,
+    Parameter, Pattern, Stmt, StmtAugAssign, StmtFor, StmtIf, StmtMatch, StmtTry, StmtWith, UnaryOp,
 };
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
@@ -502,17 +502,7 @@ impl<'a> Visitor<'a> for Walk<'a> {
                 self.see(What::Escape { kind: command.kind, value: &command.value, place: stmt.start() });
             }
             Stmt::For(StmtFor { target, iter, .. }) => {
-                let elements = match &**iter {
-                    Expr::Tuple(tuple) => tuple.elts.as_slice(),
-                    Expr::List(list) => list.elts.as_slice(),
-                    _ => &[],
-                };
-                if elements.is_empty() {
-                    self.names.assign(target, iter);
-                }
-                for element in elements {
-                    self.names.assign(target, element);
-                }
+                self.names.iterate(target, iter);
                 visitor::walk_stmt(self, stmt);
             }
             _ => visitor::walk_stmt(self, stmt),
@@ -523,6 +513,11 @@ impl<'a> Visitor<'a> for Walk<'a> {
         if let Some(annotation) = &parameter.annotation {
             self.names.annotate(&parameter.name, annotation);
         }
+    }
+
+    fn visit_comprehension(&mut self, comprehension: &'a Comprehension) {
+        self.names.iterate(&comprehension.target, &comprehension.iter);
+        visitor::walk_comprehension(self, comprehension);
     }
 
     // What annotations name is not called.
