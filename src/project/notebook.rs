@@ -6,6 +6,7 @@ use ruff_python_ast::{Expr, Mod, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, parse};
 use ruff_text_size::{Ranged, TextSize};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::python::imports::lower_first;
 
@@ -135,7 +136,7 @@ struct Worksheet {
     cells: Vec<AnyCell>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct AnyCell {
     #[serde(default)]
     cell_type: String,
@@ -148,11 +149,34 @@ struct AnyCell {
     language: Option<String>,
 }
 
+/// The same where something in it is of a kind that no notebook has there: cell by cell, without those that are none.
+fn without_odd_cells(text: &str) -> Result<Any, serde_json::Error> {
+    fn cells(value: &mut Value) -> Option<Vec<AnyCell>> {
+        let Value::Array(cells) = value.take() else { return None };
+        // A number is kept for each, so that the others keep theirs.
+        Some(cells.into_iter().map(|cell| serde_json::from_value(cell).unwrap_or_default()).collect())
+    }
+    let mut value: Value = serde_json::from_str(text)?;
+    let Value::Object(notebook) = &mut value else { return serde_json::from_value(value) };
+    let sheets = notebook.get_mut("worksheets").and_then(Value::as_array_mut).into_iter().flatten();
+    Ok(Any {
+        worksheets: sheets
+            .filter_map(|sheet| Some(Worksheet { cells: cells(sheet.get_mut("cells")?)? }))
+            .collect(),
+        cells: notebook.get_mut("cells").and_then(cells),
+        metadata: notebook
+            .get_mut("metadata")
+            .and_then(|metadata| serde_json::from_value(metadata.take()).ok())
+            .unwrap_or_default(),
+    })
+}
+
 /// The code of a notebook of format 3 or 4, cell by cell, as it stands there.
 pub fn cells(text: &str) -> Result<Vec<CodeCell>, NotebookError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let notebook: Any =
-        serde_json::from_str(text).map_err(|error| NotebookError::NotOne(error.to_string()))?;
+    let notebook: Any = serde_json::from_str(text)
+        .or_else(|error| if error.is_data() { without_odd_cells(text) } else { Err(error) })
+        .map_err(|error| NotebookError::NotOne(error.to_string()))?;
     let is_python = |name: &str| name.to_lowercase().contains("python");
     let Metadata { kernelspec, language_info } = notebook.metadata;
     let language =
@@ -356,6 +380,9 @@ mod tests {
             {"cell_type": "code", "input": "x <- 1", "language": "R"}]}]}"#;
         assert_eq!(numbers(old), [(1, "import c\n".to_owned())]);
         assert_eq!(numbers("\u{feff}{\"cells\": []}"), []);
+        let odd = r#"{"nbformat": "4", "metadata": {"kernelspec": 1}, "cells": [5, null, {"cell_type": 3, "source": "no"},
+            {"cell_type": "code", "source": {"a": 1}}, {"cell_type": "code", "source": "import d"}]}"#;
+        assert_eq!(numbers(odd), [(5, "import d".to_owned())]);
         let r = r#"{"cells": [], "metadata": {"kernelspec": {"language": "R"}}}"#;
         assert!(matches!(cells(r), Err(NotebookError::Language(_))));
         for wrong in ["", "[]", "{}", "{\"cells\": [ {", "null", "{\"cells\": 3}"] {

@@ -139,6 +139,23 @@ pub struct Needed {
     pub native: bool,
 }
 
+/// A distribution of the closure.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pinned {
+    /// As its metadata spells it; as whoever needs it does, where it is not installed.
+    pub name: String,
+    /// What is installed; null where it is not.
+    pub version: Option<String>,
+    /// The requirement that asks for exactly this one; null for what cannot be fetched from anywhere.
+    pub pin: Option<String>,
+    /// Where the installed one came from.
+    pub origin: Option<Provenance>,
+    /// Whether the code itself asks for it.
+    pub direct: bool,
+    /// The distributions that need it.
+    pub required_by: BTreeSet<String>,
+}
+
 /// An import for which there is nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unresolved {
@@ -192,6 +209,10 @@ pub struct Detection {
     pub local: BTreeMap<String, BTreeSet<String>>,
     pub stdlib: BTreeSet<String>,
     pub unresolved: Vec<Unresolved>,
+    /// What `third_party`, `implied` and the installed of `optional` need in turn on the target, themselves
+    /// included, as far as it is installed: the whole environment, pinned. Null where no Python was looked at.
+    #[serde(default)]
+    pub closure: Option<BTreeMap<String, Pinned>>,
     pub problems: Vec<Problem>,
     /// How many files of code and notebooks were read.
     pub files: usize,

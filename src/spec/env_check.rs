@@ -303,6 +303,7 @@ mod tests {
                 reason: "it is nowhere".to_owned(),
                 candidates: Vec::new(),
             }],
+            closure: None,
             problems: Vec::new(),
             files: 2,
         }

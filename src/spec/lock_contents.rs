@@ -248,6 +248,7 @@ mod tests {
             local: BTreeMap::new(),
             stdlib: BTreeSet::new(),
             unresolved: Vec::new(),
+            closure: None,
             problems: Vec::new(),
             files: 1,
         }

@@ -438,3 +438,43 @@ fn what_a_distribution_installs_by_accident_is_not_meant() {
         found["unresolved"].as_array().unwrap().iter().map(|one| one["import"].as_str().unwrap()).collect();
     assert_eq!(unresolved, ["examples", "tests.const"]);
 }
+
+/// The answer is the whole environment: what the four imports of the ancestor's benchmark left unpinned (37 of 47)
+/// is pinned here, each with its origin and who needs it.
+#[test]
+fn the_closure_is_pinned_with_origins() {
+    let Some(case) = Case::new(&[("main.py", "import alpha\n")]) else { return };
+    let wants = "Requires-Dist: Beta>=1\nRequires-Dist: gone\nRequires-Dist: never; sys_platform == 'win32'\n\
+                 Requires-Dist: extra-only; extra == 'more'\n";
+    let commit = r#"{"url": "https://example.org/beta", "vcs_info": {"vcs": "git", "commit_id": "0a1b"}}"#;
+    let case = case
+        .with(&Dist { metadata: wants, ..Dist::new("alpha", "1.0", &[("alpha.py", "")]) })
+        .with(&Dist {
+            metadata: "Requires-Dist: private\n",
+            info: &[("direct_url.json", commit)],
+            ..Dist::new("beta", "1.5", &[("beta.py", "")])
+        })
+        .with(&Dist {
+            info: &[("direct_url.json", r#"{"url": "file:///src/private", "dir_info": {"editable": true}}"#)],
+            ..Dist::new("private", "0.1", &[("private.py", "")])
+        })
+        .with(&Dist::new("extra-only", "1.0", &[("extra_only.py", "")]))
+        .with(&Dist::new("unused", "1.0", &[("unused.py", "")]));
+    let answer = case.detect("");
+    let closure = answer["closure"].as_object().unwrap();
+    let pins: Vec<(&str, &Value)> = closure.iter().map(|(name, one)| (name.as_str(), &one["pin"])).collect();
+    assert_eq!(
+        pins,
+        [
+            ("alpha", &Value::from("alpha==1.0")),
+            ("beta", &Value::from("beta @ git+https://example.org/beta@0a1b")),
+            ("gone", &Value::Null),
+            ("private", &Value::Null),
+        ]
+    );
+    assert_eq!((&closure["alpha"]["direct"], &closure["beta"]["direct"]), (&true.into(), &false.into()));
+    assert_eq!(closure["alpha"]["origin"]["kind"], "index");
+    assert_eq!(closure["private"]["origin"]["kind"], "editable");
+    assert_eq!(closure["private"]["required_by"], serde_json::json!(["beta"]));
+    assert_eq!((&closure["gone"]["version"], &closure["private"]["version"]), (&Value::Null, &"0.1".into()));
+}

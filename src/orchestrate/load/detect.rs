@@ -2,6 +2,7 @@
 //! executed, and Python is not started.
 
 mod answer;
+pub mod closure;
 mod declared;
 mod defined;
 mod folders;

@@ -8,7 +8,8 @@ use crate::cli::args::EnvDetectArgs;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::ui::table;
-use crate::spec::detection::{self, Detection, Kind, Known, Needed, Place, Role};
+use crate::orchestrate::load::detect::closure;
+use crate::spec::detection::{self, Detection, Kind, Known, Needed, Pinned, Place, Role};
 
 /// More problems are counted.
 const PROBLEMS: usize = 20;
@@ -21,7 +22,10 @@ pub fn run(context: &Context<'_>, args: &EnvDetectArgs) -> Result<u8, Failure> {
     let subject = Subject::of(context, &args.what, args.exp.as_deref())?;
     let python = Python::of(context, &args.python, &subject)?;
     let target = python.target();
-    let detection = subject::detect(&subject, &python, &target)?;
+    let mut detection = subject::detect(&subject, &python, &target)?;
+    if let (Some(interpreter), Some(installed)) = (&python.interpreter, &python.installed) {
+        detection.closure = Some(closure::pinned(&detection, interpreter, installed));
+    }
     if context.global.json {
         context.ui.object(&detection)?;
         return Ok(0);
@@ -84,7 +88,43 @@ fn text(detection: &Detection, whole: bool) -> String {
             let _ = writeln!(text, "  {line}");
         }
     }
+    closed(&mut text, detection, whole);
     text
+}
+
+/// What all of that needs in turn: its number, and with `-v` each, with the pin that gets it again.
+fn closed(text: &mut String, detection: &Detection, whole: bool) {
+    let Some(closure) = &detection.closure else { return };
+    let in_turn = |pinned: &&Pinned| !pinned.direct;
+    let number = closure.values().filter(in_turn).count();
+    let missing: Vec<&str> = closure
+        .values()
+        .filter(in_turn)
+        .filter(|pinned| pinned.version.is_none())
+        .map(|pinned| pinned.name.as_str())
+        .collect();
+    if number == 0 {
+        return;
+    }
+    let hint = if whole { "" } else { " (`-v` names them)" };
+    let _ = writeln!(text, "\nneeded in turn: {}{hint}", count(number, "package", "packages"));
+    if whole {
+        let rows: Vec<[String; 3]> = closure
+            .values()
+            .filter(in_turn)
+            .map(|pinned| {
+                let pin = pinned.pin.clone().unwrap_or_else(|| pinned.name.clone());
+                let by: Vec<&str> = pinned.required_by.iter().map(String::as_str).collect();
+                let from = pinned.origin.as_ref().map(|origin| origin.evidence.clone());
+                [pin, by.join(", "), from.unwrap_or_else(|| "not installed".to_owned())]
+            })
+            .collect();
+        for line in table::columns(["pin", "needed by", "how it is known where it is from"], &rows).lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+    } else if !missing.is_empty() {
+        let _ = writeln!(text, "  of which are not installed: {}", missing.join(", "));
+    }
 }
 
 fn count(number: usize, one: &str, many: &str) -> String {

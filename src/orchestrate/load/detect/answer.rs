@@ -117,6 +117,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
         local,
         stdlib: stdlib.into_iter().map(str::to_owned).collect(),
         unresolved: unresolved.into_values().collect(),
+        closure: None,
         problems: problems(run),
         files: run.sources.len(),
     };

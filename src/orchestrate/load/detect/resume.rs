@@ -15,6 +15,8 @@ use crate::orchestrate::load::parallel;
 
 /// With more files than this changed, what has been found is kept anew, which a run from the start does.
 const CHANGED_MAX: usize = 64;
+/// With so few files a run from the start takes hardly longer, and keeps what it found.
+const FEW: usize = 64;
 /// What one thread looks at in one go.
 const TOGETHER: usize = 128;
 
@@ -31,6 +33,11 @@ pub fn resume<'a>(
     let changed = changed(known)?;
     // Imports have led to files, and may no more.
     if !changed.is_empty() && known.sources.len() > known.first {
+        return None;
+    }
+    // What was too young to be known again would be read each time from now on.
+    let was_young = |index: &usize| known.stamps[*index] == Stamp::default();
+    if known.sources.len() <= FEW && changed.iter().any(was_young) {
         return None;
     }
     let target = request.target;

@@ -310,7 +310,10 @@ fn a_file_that_may_change_unseen_is_read_again() {
     let memory = Memory::of(&request).unwrap();
     look(&request, Some(&memory)).unwrap();
     let (_, way) = look(&request, Some(&memory)).unwrap();
-    assert_eq!(way, Way::Resumed { changed: 6 });
+    assert_eq!(way, Way::Followed { read: 6 });
+    // Once it is old enough, it is read one more time and known from then on.
+    assert_eq!(ground.way(), Way::Followed { read: 6 });
+    assert_eq!(ground.way(), Way::Resumed { changed: 0 });
 }
 
 #[test]
