@@ -12,6 +12,7 @@ pub mod jobs;
 pub mod journal;
 pub mod load;
 pub mod lock;
+pub mod on_index;
 pub mod perform;
 pub mod planner;
 pub mod reclaim;

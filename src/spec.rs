@@ -27,6 +27,7 @@ pub mod mount;
 pub mod network;
 pub mod origin;
 pub mod pin;
+pub mod pinned;
 pub mod place;
 pub mod plan;
 pub mod proof;

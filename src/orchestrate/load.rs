@@ -14,6 +14,7 @@ pub mod job;
 pub mod links;
 pub mod network;
 pub mod parallel;
+pub mod pinned;
 pub mod requirements;
 pub mod settings;
 pub mod specifications;

@@ -5,6 +5,7 @@
 //! to know them; what an instruction does stays the builder's affair. It accepts any text: what it
 //! cannot make sense of it leaves out, and the builder will say what is wrong.
 
+pub mod contents;
 pub mod installs;
 pub mod lines;
 pub mod python;

@@ -1,16 +1,48 @@
-//! Whether an experiment's code and its pins go together. Pure: what is on the disk and in the environment comes as values.
+//! Whether an experiment's code and its pins go together. Pure: what is on the disk, in the environment in use and on the
+//! package index comes as values.
+
+mod drift;
+mod lock;
+mod missing;
+mod shadowed;
+#[cfg(test)]
+mod tests;
+mod unused;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::closure::Catalogue;
-use super::detection::{Detection, Needed, Place, Role};
-use super::pin::{Pin, Source};
-use super::requirements_lock::{Input, RequirementsLock};
-use crate::project::python::import_names;
+use super::detection::{Detection, Place};
+use super::lock_target::LockTarget;
+use super::pinned::{Asked, Pin, Pinned};
 use crate::project::python::requirements::normalised;
-use crate::project::python::version;
+
+pub use lock::stale;
+pub use shadowed::hidden_standard_module;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// A run in the environment is going to be wrong because of it.
+    Error,
+    /// Somebody should look at it.
+    Warning,
+    /// It is as it is on this machine.
+    Note,
+}
+
+impl Severity {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
 
 /// What can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -20,22 +52,44 @@ pub enum Rule {
     Missing,
     /// An import for which there is nothing.
     Unresolved,
-    /// The lock was made of other requirements than those that are there.
+    /// The lock was made of something else than what is there.
     StaleLock,
+    /// The package index does not have it.
+    NoSuchPin,
+    /// Whoever has published it has taken it back.
+    Yanked,
     /// There are requirements and no lock.
     NoLock,
+    /// A module of the code hides a package that is pinned, or one of Python's own.
+    Shadowed,
     /// It is asked for, and neither the code nor anything that the code needs leads to it.
     Unused,
-    /// A module of the code hides a package that is pinned.
-    Shadowed,
+    /// The Python in use is another one than the image's.
+    OtherPython,
     /// The Python in use has another version than the pin.
     Drift,
 }
 
 impl Rule {
-    /// Whether a run in the environment is going to be wrong because of it.
-    pub fn is_error(self) -> bool {
-        matches!(self, Self::Missing | Self::Unresolved | Self::StaleLock)
+    pub const ALL: [Self; 10] = [
+        Self::Missing,
+        Self::Unresolved,
+        Self::StaleLock,
+        Self::NoSuchPin,
+        Self::Yanked,
+        Self::NoLock,
+        Self::Shadowed,
+        Self::Unused,
+        Self::OtherPython,
+        Self::Drift,
+    ];
+
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Missing | Self::Unresolved | Self::StaleLock | Self::NoSuchPin => Severity::Error,
+            Self::Yanked | Self::NoLock | Self::Shadowed | Self::Unused => Severity::Warning,
+            Self::OtherPython | Self::Drift => Severity::Note,
+        }
     }
 
     pub fn name(self) -> &'static str {
@@ -43,328 +97,132 @@ impl Rule {
             Self::Missing => "missing",
             Self::Unresolved => "unresolved",
             Self::StaleLock => "stale-lock",
+            Self::NoSuchPin => "no-such-pin",
+            Self::Yanked => "yanked",
             Self::NoLock => "no-lock",
-            Self::Unused => "unused",
             Self::Shadowed => "shadowed",
+            Self::Unused => "unused",
+            Self::OtherPython => "other-python",
             Self::Drift => "drift",
         }
+    }
+}
+
+/// Where it is, from the experiment.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Where {
+    pub file: String,
+    pub line: u32,
+    /// Of a notebook.
+    pub cell: Option<u32>,
+}
+
+impl Where {
+    fn at(file: impl Into<String>, line: usize) -> Self {
+        Self { file: file.into(), line: u32::try_from(line).unwrap_or(u32::MAX), cell: None }
+    }
+
+    /// `train.py:3`, `environment/requirements.txt:7`
+    pub fn shown(&self) -> String {
+        match self.cell {
+            Some(cell) => format!("{}:{cell}:{}", self.file, self.line),
+            None => format!("{}:{}", self.file, self.line),
+        }
+    }
+}
+
+impl From<&Place> for Where {
+    fn from(place: &Place) -> Self {
+        Self { file: place.file.clone(), line: place.line, cell: place.cell }
+    }
+}
+
+impl Serialize for Where {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.shown())
     }
 }
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Finding {
+    pub severity: Severity,
     pub rule: Rule,
     pub package: String,
-    /// `train.py:3`, `environment/requirements.txt:7`.
-    pub place: Option<String>,
+    pub place: Where,
     pub message: String,
 }
 
-/// A line that asks for a package.
+impl Finding {
+    fn new(rule: Rule, package: impl Into<String>, place: Where, message: String) -> Self {
+        Self { severity: rule.severity(), rule, package: package.into(), place, message }
+    }
+}
+
+/// What the package index says of a pin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    /// Normalised.
-    pub name: String,
-    /// `environment/requirements.txt`
-    pub file: String,
-    pub line: usize,
+pub enum OnIndex {
+    /// In a sentence.
+    Unknown(String),
+    /// With the reason that was given, if any.
+    Yanked(Option<String>),
 }
 
 /// What is known.
 pub struct Facts<'a> {
     pub detection: &'a Detection,
-    /// The direct requirements.
-    pub asked: &'a [Asked],
-    pub lock: Option<&'a RequirementsLock>,
-    /// The files that the lock should be of, as they are now.
-    pub inputs: &'a [Input],
+    pub pinned: &'a Pinned,
+    /// The machine that the pins are for.
+    pub target: &'a LockTarget,
+    /// Modules at the top of the experiment, with their files.
+    pub modules: &'a [(String, String)],
     pub installed: Option<&'a dyn Catalogue>,
+    /// The Python that has them.
+    pub interpreter: Option<(u8, u8)>,
+    /// What it says against pins, by normalised name.
+    pub index: &'a BTreeMap<String, OnIndex>,
     /// Normalised names that are no matter.
     pub waived: &'a BTreeSet<String>,
 }
 
+/// What was worked out once for all rules.
+struct Ground<'a> {
+    facts: &'a Facts<'a>,
+    asked: Vec<Asked>,
+    exact: BTreeMap<String, Pin>,
+}
+
 /// Everything that is wrong, what is worst first.
 pub fn check(facts: &Facts<'_>) -> Vec<Finding> {
+    let asked = facts.pinned.asked();
+    let exact = facts.pinned.exact(facts.target);
+    let ground = Ground { facts, asked, exact };
     let mut found = Vec::new();
-    let locked: BTreeMap<String, Option<&str>> = facts.lock.map_or_else(BTreeMap::new, |lock| {
-        lock.pins.iter().map(|locked| (locked.pin.normalised(), exact(&locked.pin))).collect()
-    });
-    let asked: BTreeSet<&str> = facts.asked.iter().map(|asked| asked.name.as_str()).collect();
-    missing(facts, &locked, &asked, &mut found);
-    lock(facts, &mut found);
-    unused(facts, &mut found);
-    shadowed(facts, &locked, &asked, &mut found);
-    drift(facts, &locked, &mut found);
+    missing::missing(&ground, &mut found);
+    missing::unresolved(&ground, &mut found);
+    lock::lock(&ground, &mut found);
+    index(&ground, &mut found);
+    shadowed::shadowed(&ground, &mut found);
+    unused::unused(&ground, &mut found);
+    drift::python(&ground, &mut found);
+    drift::versions(&ground, &mut found);
     found.retain(|finding| !facts.waived.contains(&normalised(&finding.package)));
     found.sort();
     found
 }
 
-fn exact(pin: &Pin) -> Option<&str> {
-    match &pin.source {
-        Source::Version(version) => Some(version),
-        Source::Address(_) => None,
-    }
-}
-
-fn missing(
-    facts: &Facts<'_>,
-    locked: &BTreeMap<String, Option<&str>>,
-    asked: &BTreeSet<&str>,
-    found: &mut Vec<Finding>,
-) {
-    let Detection { third_party, implied, notebook_only, unresolved, .. } = facts.detection;
-    let code = third_party.iter().filter(|(name, _)| !notebook_only.contains(name));
-    for (name, needed) in code.chain(implied) {
-        // Of several that provide a module, one is enough.
-        let others = needed.candidates.iter().map(|other| normalised(other));
-        let mut names = std::iter::once(name.clone()).chain(others);
-        if names.any(|name| locked.contains_key(&name) || asked.contains(name.as_str())) {
-            continue;
-        }
-        let place = first(needed);
-        let what = place.map_or("", |place| place.what.as_str());
-        let asks = match place.and_then(|place| place.why.as_deref()) {
-            Some(why) => format!("`{what}` needs `{}` ({why})", needed.name),
-            None if normalised(what) == *name => format!("the code imports `{}`", needed.name),
-            None => format!("the code imports `{what}` of `{}`", needed.name),
-        };
-        found.push(Finding {
-            rule: Rule::Missing,
-            package: needed.name.clone(),
-            place: place.map(Place::shown),
-            message: format!("{asks}, which is not pinned"),
+fn index(ground: &Ground<'_>, found: &mut Vec<Finding>) {
+    for (name, said) in ground.facts.index {
+        let Some(pin) = ground.exact.get(name) else { continue };
+        let place = Where::at(&pin.file, pin.line);
+        found.push(match said {
+            OnIndex::Unknown(message) => Finding::new(Rule::NoSuchPin, &pin.name, place, message.clone()),
+            OnIndex::Yanked(reason) => {
+                let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+                let message =
+                    format!("`{}=={}` was taken back by its publisher{reason}", pin.name, pin.version);
+                Finding::new(Rule::Yanked, &pin.name, place, message)
+            }
         });
-    }
-    for unresolved in unresolved {
-        let used = unresolved.places.iter().find(|place| matches!(place.role, Role::Code | Role::Notebook));
-        if let Some(place) = used {
-            found.push(Finding {
-                rule: Rule::Unresolved,
-                package: unresolved.import.clone(),
-                place: Some(place.shown()),
-                message: format!("`{}`: {}", unresolved.import, unresolved.reason),
-            });
-        }
-    }
-}
-
-/// The place that weighs most.
-fn first(needed: &Needed) -> Option<&Place> {
-    needed.places.iter().min_by_key(|place| (place.role, place.kind))
-}
-
-fn lock(facts: &Facts<'_>, found: &mut Vec<Finding>) {
-    let finding = |rule, message| Finding {
-        rule,
-        package: String::new(),
-        place: Some("environment/requirements.lock".to_owned()),
-        message,
-    };
-    let Some(lock) = facts.lock else {
-        if !facts.asked.is_empty() {
-            let message = "there are requirements and no lock, so that what they need in turn may change";
-            found.push(finding(Rule::NoLock, message.to_owned()));
-        }
-        return;
-    };
-    for input in facts.inputs {
-        let then = lock.head.inputs.iter().find(|then| then.file == input.file);
-        if then.is_some_and(|then| then.digest != input.digest) {
-            let message = format!("`{}` has changed since the lock was made of it", input.file);
-            found.push(finding(Rule::StaleLock, message));
-        }
-    }
-}
-
-fn unused(facts: &Facts<'_>, found: &mut Vec<Finding>) {
-    let Detection { third_party, optional, implied, suggested, dev, .. } = facts.detection;
-    let groups = [third_party, optional, implied, suggested, dev];
-    let wanted: BTreeSet<String> = groups
-        .iter()
-        .flat_map(|group| group.iter())
-        .flat_map(|(name, needed)| {
-            std::iter::once(name.clone()).chain(needed.candidates.iter().map(|other| normalised(other)))
-        })
-        .collect();
-    for asked in facts.asked.iter().filter(|asked| !wanted.contains(&asked.name)) {
-        found.push(Finding {
-            rule: Rule::Unused,
-            package: asked.name.clone(),
-            place: Some(format!("{}:{}", asked.file, asked.line)),
-            message: format!("nothing in the code leads to `{}`", asked.name),
-        });
-    }
-}
-
-fn shadowed(
-    facts: &Facts<'_>,
-    locked: &BTreeMap<String, Option<&str>>,
-    asked: &BTreeSet<&str>,
-    found: &mut Vec<Finding>,
-) {
-    for (module, files) in &facts.detection.local {
-        let Some(file) = files.iter().next() else { continue };
-        let mut providers = import_names::candidates(module).unwrap_or_default();
-        providers.push(normalised(module));
-        let hidden =
-            providers.iter().find(|name| locked.contains_key(name.as_str()) || asked.contains(name.as_str()));
-        if let Some(hidden) = hidden {
-            found.push(Finding {
-                rule: Rule::Shadowed,
-                package: hidden.clone(),
-                place: Some(file.clone()),
-                message: format!("the code's own `{module}` hides the package `{hidden}`, which is pinned"),
-            });
-        }
-    }
-}
-
-fn drift(facts: &Facts<'_>, locked: &BTreeMap<String, Option<&str>>, found: &mut Vec<Finding>) {
-    let Some(installed) = facts.installed else { return };
-    for (name, pinned) in locked {
-        let Some(pinned) = pinned else { continue };
-        let Some(there) = installed.get(name) else { continue };
-        if !version::same(there.version, pinned) {
-            found.push(Finding {
-                rule: Rule::Drift,
-                package: there.name.to_owned(),
-                place: None,
-                message: format!(
-                    "`{}` is {} in the Python in use, and {pinned} in the lock",
-                    there.name, there.version
-                ),
-            });
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::project::python::target::Target;
-    use crate::spec::closure::Known as KnownDistribution;
-    use crate::spec::detection::{FORMAT, Kind, Known, Unresolved};
-    use crate::spec::requirements_lock::{self, Locked};
-
-    struct Shelf(&'static [(&'static str, &'static str)]);
-
-    impl Catalogue for Shelf {
-        fn get(&self, normalised: &str) -> Option<KnownDistribution<'_>> {
-            let (name, version) = self.0.iter().find(|(name, _)| *name == normalised)?;
-            Some(KnownDistribution { name, version, requires: &[], requires_python: None })
-        }
-    }
-
-    fn place(file: &str, what: &str, kind: Kind, role: Role) -> Place {
-        Place { file: file.to_owned(), line: 3, cell: None, kind, role, what: what.to_owned(), why: None }
-    }
-
-    fn needed(name: &str, place: Place, candidates: &[&str]) -> (String, Needed) {
-        let needed = Needed {
-            name: name.to_owned(),
-            imports: BTreeSet::new(),
-            kind: place.kind,
-            places: vec![place],
-            version: None,
-            origin: None,
-            known: Known::Table,
-            candidates: candidates.iter().map(|name| (*name).to_owned()).collect(),
-            native: false,
-        };
-        (normalised(name), needed)
-    }
-
-    fn detection() -> Detection {
-        let top = |name: &str, what: &str| needed(name, place("train.py", what, Kind::Top, Role::Code), &[]);
-        let cv2 = place("see.py", "cv2", Kind::Function, Role::Code);
-        Detection {
-            format: FORMAT,
-            root: "/".to_owned(),
-            interpreter: None,
-            target: Target::default(),
-            third_party: [
-                top("torch", "torch"),
-                top("scikit-learn", "sklearn.svm"),
-                needed("opencv-python", cv2, &["opencv-python-headless"]),
-            ]
-            .into(),
-            notebook_only: Vec::new(),
-            optional: BTreeMap::new(),
-            implied: BTreeMap::new(),
-            suggested: BTreeMap::new(),
-            dev: BTreeMap::new(),
-            local: [("yaml".to_owned(), ["yaml.py".to_owned()].into())].into(),
-            stdlib: BTreeSet::new(),
-            unresolved: vec![Unresolved {
-                import: "utils".to_owned(),
-                places: vec![place("train.py", "utils", Kind::Top, Role::Code)],
-                reason: "it is nowhere".to_owned(),
-                candidates: Vec::new(),
-            }],
-            closure: None,
-            problems: Vec::new(),
-            files: 2,
-        }
-    }
-
-    fn asked(name: &str, line: usize) -> Asked {
-        Asked { name: name.to_owned(), file: "environment/requirements.txt".to_owned(), line }
-    }
-
-    fn told(found: &[Finding]) -> Vec<String> {
-        let told = found.iter().map(|one| {
-            format!("{} {} {}", one.rule.name(), one.place.as_deref().unwrap_or("-"), one.message)
-        });
-        told.collect()
-    }
-
-    #[test]
-    fn everything_that_does_not_go_together() {
-        let mut lock = RequirementsLock::default();
-        for (name, version) in [("torch", "2.5.0"), ("PyYAML", "6.0"), ("opencv-python-headless", "4.1.0")] {
-            lock.pins.push(Locked { pin: Pin::version(name, version), hashes: Vec::new(), via: Vec::new() });
-        }
-        lock.head.inputs.push(Input::of("requirements.txt", "torch\n"));
-        let found = check(&Facts {
-            detection: &detection(),
-            asked: &[asked("torch", 1), asked("left-over", 2), asked("horovod", 3)],
-            lock: Some(&lock),
-            inputs: &[Input::of("requirements.txt", "torch==2.5.0\n")],
-            installed: Some(&Shelf(&[("torch", "2.5.0"), ("opencv-python-headless", "4.10")])),
-            waived: &["horovod".to_owned()].into(),
-        });
-        assert_eq!(
-            told(&found),
-            [
-                "missing train.py:3 the code imports `sklearn.svm` of `scikit-learn`, which is not pinned",
-                "unresolved train.py:3 `utils`: it is nowhere",
-                "stale-lock environment/requirements.lock `requirements.txt` has changed since the lock was made of it",
-                "unused environment/requirements.txt:2 nothing in the code leads to `left-over`",
-                "shadowed yaml.py the code's own `yaml` hides the package `pyyaml`, which is pinned",
-                "drift - `opencv-python-headless` is 4.10 in the Python in use, and 4.1.0 in the lock",
-            ]
-        );
-    }
-
-    #[test]
-    fn what_goes_together_is_silent_and_a_missing_lock_is_told() {
-        let mut detection = detection();
-        detection.unresolved.clear();
-        detection.local.clear();
-        let asked = [asked("torch", 1), asked("scikit-learn", 2), asked("opencv-python-headless", 3)];
-        let mut facts = Facts {
-            detection: &detection,
-            asked: &asked,
-            lock: None,
-            inputs: &[],
-            installed: None,
-            waived: &BTreeSet::new(),
-        };
-        assert_eq!(check(&facts).iter().map(|one| one.rule).collect::<Vec<_>>(), [Rule::NoLock]);
-        let lock = requirements_lock::RequirementsLock::default();
-        facts.lock = Some(&lock);
-        assert_eq!(check(&facts), []);
     }
 }

@@ -5,10 +5,12 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::pin::{Pin, Source};
 use crate::project::python::index_option::IndexOption;
+use crate::project::python::requirements;
 use crate::project::python::requires_dist::{self, Demand};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -129,6 +131,17 @@ pub fn read(text: &str) -> RequirementsLock {
         }
     }
     lock
+}
+
+/// Where each pin stands: its line, from 1, by normalised name.
+pub fn lines(text: &str) -> BTreeMap<String, usize> {
+    let mut lines = BTreeMap::new();
+    for (number, line) in requirements::logical_lines(text) {
+        if let Some(locked) = read_pin(&line) {
+            lines.entry(locked.pin.normalised()).or_insert(number);
+        }
+    }
+    lines
 }
 
 fn read_comment(plain: &str, comment: &str, via_goes_on: bool, lock: &mut RequirementsLock) -> bool {

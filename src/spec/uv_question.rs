@@ -20,6 +20,8 @@ pub struct Question {
     pub never: Vec<String>,
     /// What the user's requirements say of where they come from.
     pub options: Vec<IndexOption>,
+    /// Every index is looked through, and not only the first that has the name.
+    pub any_index: bool,
     /// Not to look for what the requirements need in turn.
     pub no_dependencies: bool,
     pub hashes: bool,

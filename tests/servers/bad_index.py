@@ -10,10 +10,12 @@ usage: bad_index.py BEHAVIOUR [DIR]
     liar       names another SHA-256 than the files have
     good       none of these
 
-DIR holds wheels, named as they should be; an empty index without. Prints one line, {"url": "http://127.0.0.1:1234/simple/"},
+DIR holds wheels, named as they should be; an empty index without. WHEEL.yanked beside one takes it back, for the reason that
+the file holds. Prints one line, {"url": "http://127.0.0.1:1234/simple/"},
 and serves until its standard input ends. Every request is a line on standard error: METHOD PATH STATUS.
 """
 import hashlib
+import html
 import http.server
 import json
 import os
@@ -66,7 +68,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             other = "/there" if self.path.startswith("/simple") else "/simple"
             return self.answer(302, headers=[("Location", other + "/round/")])
         path = urllib.parse.unquote(self.path)
-        files = sorted(os.listdir(folder)) if folder else []
+        files = sorted(file for file in os.listdir(folder) if not file.endswith(".yanked")) if folder else []
         if found := re.fullmatch(r"/simple/([^/]+)/", path):
             rows = []
             for file in files:
@@ -75,7 +77,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                         digest = hashlib.sha256(data.read()).hexdigest()
                     if behaviour == "liar":
                         digest = "0" * 64
-                    rows.append(f'<a href="/files/{file}#sha256={digest}">{file}</a>')
+                    yanked = os.path.join(folder, file + ".yanked")
+                    back = f' data-yanked="{html.escape(open(yanked).read())}"' if os.path.exists(yanked) else ""
+                    rows.append(f'<a href="/files/{file}#sha256={digest}"{back}>{file}</a>')
             return self.answer(200, "\n".join(rows).encode()) if rows else self.answer(404, b"none\n")
         if path.startswith("/files/") and path[7:] in files:
             with open(os.path.join(folder, path[7:]), "rb") as data:

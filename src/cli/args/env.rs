@@ -172,20 +172,30 @@ pub struct EnvExplainArgs {
 
 #[derive(Args, Debug)]
 #[command(
-    after_long_help = "The status is 1 where something is missing or the lock is older than what it was made of, else 0.
-`waive` under `[env]` in scaf.toml names packages that are right as they are.
+    after_long_help = "Errors: what the code needs and nothing pins (missing), imports for which there is nothing
+(unresolved), a lock that is not that of the requirements and the base image (stale-lock), a version
+that the package index does not have (no-such-pin). Warnings: a version that was taken back (yanked),
+requirements without a lock (no-lock), a module that hides a package or one of Python's own
+(shadowed), a pin that nobody needs (unused). Notes: the Python in use against the image's
+(other-python) and against the pins (drift). The status is 1 where there is an error, else 0.
+
+uv asks the package index, where there is a uv; an index that does not answer is told and is no
+error. `waive` under `[env]` in scaf.toml names packages that are right as they are.
 
 Examples:
   Does the environment hold what the code needs?
       scaf env check digit_recognition
-  In CI, against nothing that happens to be installed
-      scaf env check --no-python"
+  In CI, against nothing that happens to be installed, without the network
+      scaf env check --no-python --offline"
 )]
 pub struct EnvCheckArgs {
     #[command(flatten)]
     pub experiment: ExperimentArg,
     #[command(flatten)]
     pub python: PythonArg,
+    /// Do not ask the package index whether it has the pins
+    #[arg(long)]
+    pub offline: bool,
 }
 
 #[derive(Args, Debug)]

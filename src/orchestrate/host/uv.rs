@@ -335,6 +335,9 @@ fn environment(
             IndexOption::Pre => drop(all.insert("UV_PRERELEASE".into(), "allow".into())),
         }
     }
+    if question.any_index {
+        all.entry("UV_INDEX_STRATEGY".into()).or_insert_with(|| "unsafe-best-match".into());
+    }
     // What is said is read by its words.
     all.remove(OsStr::new("RUST_LOG"));
     all.remove(OsStr::new("UV_LOG_CONTEXT"));

@@ -1,6 +1,6 @@
 //! Which distribution a module comes from, by a list, where nothing installed says it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 /// See the head of the file for its form.
@@ -52,6 +52,15 @@ pub fn usual(dotted: &str) -> String {
     known.unwrap_or_else(|| written(dotted.split('.').next().unwrap_or(dotted)))
 }
 
+/// Whether the list has the distribution, so that it is known which modules it brings. The name is normalised.
+pub fn knows(distribution: &str) -> bool {
+    static KNOWN: OnceLock<HashSet<String>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| {
+        list().values().flatten().map(|name| name.replace(['_', '.'], "-").to_lowercase()).collect()
+    });
+    known.contains(distribution)
+}
+
 /// As indexes write names that hold neither capitals nor underscores.
 fn written(name: &str) -> String {
     name.replace('_', "-").to_lowercase()
@@ -75,6 +84,14 @@ mod tests {
         assert_eq!(candidates("google"), Some(Vec::new()));
         assert_eq!(candidates("google.cloud"), Some(Vec::new()));
         assert_eq!(candidates("nobody_knows_this"), None);
+    }
+
+    #[test]
+    fn distributions_whose_modules_are_known() {
+        for name in ["numpy", "scikit-learn", "opencv-python", "dask-ml", "opencv-python-headless"] {
+            assert!(knows(name), "{name}");
+        }
+        assert!(!knows("acme-core") && !knows("sklearn.svm"));
     }
 
     #[test]

@@ -436,6 +436,40 @@ pub fn contains_in(name: &str, minor: u8) -> bool {
     contains(name) || name == "test"
 }
 
+/// Modules that are built into Python or loaded before anything is looked for on the disk, so that no file of that name is
+/// ever imported (CPython 3.11: `sys.builtin_module_names`, and what is frozen).
+const FIRST: [&str; 24] = [
+    "abc",
+    "atexit",
+    "builtins",
+    "codecs",
+    "errno",
+    "faulthandler",
+    "gc",
+    "genericpath",
+    "importlib",
+    "io",
+    "itertools",
+    "marshal",
+    "ntpath",
+    "os",
+    "posix",
+    "posixpath",
+    "pwd",
+    "runpy",
+    "site",
+    "stat",
+    "sys",
+    "time",
+    "xxsubtype",
+    "zipimport",
+];
+
+/// Whether Python never looks for a file of that name.
+pub fn comes_first(name: &str) -> bool {
+    FIRST.binary_search(&name).is_ok()
+}
+
 /// Why a module that some Python has is in none that is meant.
 pub fn gone(name: &str) -> Option<String> {
     if PYTHON_2.contains(&name) {
@@ -479,7 +513,12 @@ mod tests {
 
     #[test]
     fn the_list_is_sorted() {
-        assert!(NAMES.is_sorted());
+        assert!(
+            NAMES.is_sorted()
+                && FIRST.is_sorted()
+                && FIRST.iter().all(|name| contains(name) || *name == "xxsubtype")
+        );
+        assert!(comes_first("time") && !comes_first("random"));
         assert!(contains("os") && contains("tomllib") && contains("__future__") && !contains("numpy"));
     }
 }

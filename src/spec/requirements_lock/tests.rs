@@ -79,3 +79,10 @@ fn comments_and_blank_lines_make_no_lock_old() {
     assert_ne!(one, digest("numpy==1\nx @ https://h/x#sha256=1\n"));
     assert_eq!(digest("a==1 \\\n  --hash=sha256:00\n"), digest("a==1 --hash=sha256:00"));
 }
+
+#[test]
+fn every_pin_has_its_line() {
+    let text = "# head\n\nNumPy==1.26.4 \\\n    --hash=sha256:00\n    # via\n    #   pandas\npandas==2.1\n-e ./here\nx @ https://h/x\n";
+    let found: Vec<_> = lines(text).into_iter().collect();
+    assert_eq!(found, [("numpy".to_owned(), 3), ("pandas".to_owned(), 7), ("x".to_owned(), 9)]);
+}
