@@ -17,6 +17,7 @@ pub mod perform;
 pub mod planner;
 pub mod reclaim;
 pub mod reporter;
+pub mod run_environment;
 pub mod running;
 pub mod selection;
 pub mod spread;

@@ -11,6 +11,7 @@ pub mod detection;
 pub mod diagnosis;
 pub mod dockerfile;
 pub mod env_check;
+pub mod env_difference;
 pub mod env_vars;
 pub mod export;
 pub mod gpu;

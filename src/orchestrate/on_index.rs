@@ -73,13 +73,11 @@ pub fn ask(
         };
         let before = question.requirements.len();
         question.requirements.retain(|line| of(line) != name);
-        match (name, question.requirements.len() < before) {
-            (Some(name), true) => drop(asked.against.insert(name, OnIndex::Unknown(error.to_string()))),
-            _ => {
-                asked.unknown = Some(error.to_string());
-                return Ok(asked);
-            }
-        }
+        let Some(name) = name.filter(|_| question.requirements.len() < before) else {
+            asked.unknown = Some(error.to_string());
+            return Ok(asked);
+        };
+        asked.against.insert(name, OnIndex::Unknown(error.to_string()));
     }
     asked.unknown = Some("there may be more that it does not have".to_owned());
     Ok(asked)

@@ -10,7 +10,10 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use pep440_rs::{Version, VersionSpecifiers};
 use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree, MarkerWarningKind};
 
+use super::lock_choice::REQUIREMENTS;
 use super::lock_target::LockTarget;
+use super::pin::Source;
+use super::requirements_lock::RequirementsLock;
 use crate::project::python::requirements::normalised;
 use crate::project::python::requires_dist::{self, Demand, RequiresDist};
 use crate::project::python::specs::marker::is_bounded;
@@ -142,6 +145,32 @@ pub fn close(roots: &[Root], catalogue: &dyn Catalogue, target: &LockTarget) -> 
         walk.visit(node, extra.as_deref());
     }
     walk.finish()
+}
+
+/// What a lock says of who needs what: of each distribution its version, and those that ask for it.
+pub fn of_lock(lock: &RequirementsLock) -> Closure {
+    let mut closure = Closure::default();
+    let is_file = |via: &String| via == REQUIREMENTS || via.starts_with("-r ");
+    for locked in &lock.pins {
+        let version = match &locked.pin.source {
+            Source::Version(version) => version.clone(),
+            Source::Address(address) => address.clone(),
+        };
+        let required_by = locked.via.iter().filter(|via| !is_file(via)).map(|via| Edge {
+            by: normalised(via),
+            extra: None,
+            text: locked.pin.name.clone(),
+        });
+        let needed = Needed {
+            name: locked.pin.name.clone(),
+            version,
+            extras: Vec::new(),
+            root: locked.via.iter().any(is_file),
+            required_by: required_by.collect(),
+        };
+        closure.distributions.insert(locked.pin.normalised(), needed);
+    }
+    closure
 }
 
 /// Whether a marker holds on the target, with no extra; `None` where it cannot be read.

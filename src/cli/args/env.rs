@@ -35,6 +35,8 @@ pub enum EnvCommand {
     Check(EnvCheckArgs),
     /// Import in the image everything that the code imports, and say what is missing
     Prove(EnvProveArgs),
+    /// Say what is different between the environments of two experiments or runs
+    Diff(EnvDiffArgs),
     /// Say why a package is there: the ways that lead to it, from lines of code through packages
     Explain(EnvExplainArgs),
 }
@@ -220,4 +222,28 @@ pub struct EnvProveArgs {
     pub seconds: u32,
     #[command(flatten)]
     pub options: RunOptions,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "Compared are the packages of the locks (of requirements.txt where there is no lock) with their versions,
+origins and files, the indexes, the Python and the base image. A run's are those that it ran with,
+whatever has become of its experiment. The status is 0 whether they differ or not, as with
+`scaf runs diff`.
+
+Examples:
+  What has changed since a run?
+      scaf env diff brave_otter digit_recognition
+  Two runs
+      scaf env diff brave_otter calm_heron
+  For a program
+      scaf env diff a b --json | jq '.packages[] | select(.change == \"version\")'"
+)]
+pub struct EnvDiffArgs {
+    /// An experiment, or a run as `scaf runs` names it
+    #[arg(value_name = "A")]
+    pub a: String,
+    /// Likewise
+    #[arg(value_name = "B")]
+    pub b: String,
 }

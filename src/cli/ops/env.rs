@@ -2,6 +2,7 @@
 
 mod check;
 mod detect;
+mod diff;
 mod explain;
 mod lock;
 mod prove;
@@ -14,6 +15,7 @@ use crate::cli::failure::Failure;
 pub fn run(context: &Context<'_>, args: EnvArgs) -> Result<u8, Failure> {
     match args.command {
         EnvCommand::Check(args) => check::run(context, &args),
+        EnvCommand::Diff(args) => diff::run(context, &args),
         EnvCommand::Detect(args) => detect::run(context, &args),
         EnvCommand::Prove(args) => prove::run(context, &args),
         EnvCommand::Lock(args) => lock::run(context, &args),

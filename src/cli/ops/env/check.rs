@@ -20,7 +20,7 @@ use crate::project::python::requirements::normalised;
 use crate::project::python::target::Target;
 use crate::spec::closure::Catalogue;
 use crate::spec::env_check::{self, Facts, Finding, Rule, Severity};
-use crate::spec::lock_target::{LockTarget, Platform, Sayings};
+use crate::spec::lock_target::{LockTarget, Sayings};
 use crate::spec::pinned::{Pin, Pinned};
 
 /// Of more packages whose version differs the number is said; `-v` shows all.
@@ -96,7 +96,7 @@ pub fn target(pinned: &Pinned, settings: Option<&str>, python: &Python) -> LockT
     };
     let platform =
         pinned.lock.as_ref().and_then(|lock| lock.read.head.target.split(',').next()?.parse().ok());
-    LockTarget::choose(platform.unwrap_or(Platform::default()), &sayings).0
+    LockTarget::choose(platform.unwrap_or_default(), &sayings).0
 }
 
 /// What the package index says against the pins. That it cannot be asked is no failure.
