@@ -1,14 +1,18 @@
 //! From what is installed to what is locked: uv is asked for what is not there, and for hashes.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-use super::host::uv::{Surroundings, Uv, UvError};
+use super::host::uv::{Answer, Surroundings, Uv, UvError};
+use crate::project::python::requirements::normalised;
+use crate::project::python::requires_dist;
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::lock_choice::{Choice, REQUIREMENTS, Unfit};
 use crate::spec::lock_target::LockTarget;
 use crate::spec::pin::{Pin, Source};
 use crate::spec::requirements_lock::Locked;
 use crate::spec::uv_failure::UvFailure;
+use crate::spec::uv_question::Question;
 
 /// Whether the lock is to have them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,6 +49,9 @@ impl Resolution {
 pub enum LockError {
     #[error(transparent)]
     Uv(#[from] UvError),
+    /// Each is about a distribution of its own.
+    #[error("{}", lines(.0))]
+    Several(Vec<UvError>),
     #[error("{what}, and there is no uv to ask the package index")]
     NoUv { what: String },
     #[error("there can be no hashes: {why}")]
@@ -55,19 +62,43 @@ impl Explain for LockError {
     fn fault(&self) -> Fault {
         match self {
             Self::Uv(error) => error.fault(),
-            Self::NoUv { .. } | Self::Unhashed { .. } => Fault::User,
+            Self::Several(_) | Self::NoUv { .. } | Self::Unhashed { .. } => Fault::User,
         }
     }
 
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Uv(error) => error.hints(),
+            Self::Several(errors) => {
+                let mut hints: Vec<String> = Vec::new();
+                for hint in errors.iter().flat_map(Explain::hints) {
+                    if !hints.contains(&hint) {
+                        hints.push(hint);
+                    }
+                }
+                hints
+            }
             Self::NoUv { .. } => {
                 vec!["`pip install uv`; without `--offline` it is fetched".to_owned()]
             }
             Self::Unhashed { .. } => vec!["without `--require-hashes` it is locked all the same".to_owned()],
         }
     }
+}
+
+impl LockError {
+    /// What of uv's answers it is about.
+    pub fn failures(&self) -> Vec<&UvFailure> {
+        match self {
+            Self::Uv(error) => error.failure().into_iter().collect(),
+            Self::Several(errors) => errors.iter().filter_map(UvError::failure).collect(),
+            Self::NoUv { .. } | Self::Unhashed { .. } => Vec::new(),
+        }
+    }
+}
+
+fn lines(errors: &[UvError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// Whether uv is needed: it is fetched then, where it is not there.
@@ -98,7 +129,12 @@ pub fn resolve(
         "uv".clone_into(&mut resolution.by);
         let mut question = choice.question.clone();
         question.hashes = hashes != Hashes::Without;
-        let answer = uv.ask(&question, target, surroundings)?;
+        let (answer, passed_over) = ask(uv, &question, target, surroundings)?;
+        resolution.notes.extend(
+            passed_over.into_iter().map(|error| {
+                format!("{error}; so another version was looked for, of it or of what needs it")
+            }),
+        );
         resolution.notes.extend(answer.warnings);
         resolution.pins = answer.pins;
         for via in resolution.pins.iter_mut().flat_map(|locked| &mut locked.via) {
@@ -118,6 +154,79 @@ pub fn resolve(
     }
     resolution.pins.sort_by_key(|locked| locked.pin.normalised());
     Ok(resolution)
+}
+
+/// How many are told at once, and for how long they are looked for.
+const MOST_LACKING: usize = 20;
+/// How many are tried to do without; a build may take minutes.
+const MOST_UNBUILT: usize = 5;
+const LIMIT_FOR_ALL: Duration = Duration::from_secs(60);
+
+/// One whose source archive cannot be built is no reason to give up where another version, of it or of what needs it, has a
+/// wheel.
+fn ask(
+    uv: &Uv,
+    question: &Question,
+    target: &LockTarget,
+    surroundings: &Surroundings<'_>,
+) -> Result<(Answer, Vec<UvError>), LockError> {
+    let mut asked = question.clone();
+    let mut passed_over: Vec<UvError> = Vec::new();
+    loop {
+        let error = match uv.ask(&asked, target, surroundings) {
+            Ok(answer) => return Ok((answer, passed_over)),
+            Err(error) => error,
+        };
+        if let Some(failure @ UvFailure::Build { .. }) = error.failure()
+            && let Some(name) = failure.lacking()
+            && !asked.unbuilt.contains(&name)
+            && asked.unbuilt.len() < MOST_UNBUILT
+        {
+            asked.unbuilt.push(name);
+            passed_over.push(error);
+            continue;
+        }
+        // That nothing else fits is a consequence of the first of them.
+        let nothing = matches!(
+            error.failure(),
+            Some(UvFailure::NotThere { .. } | UvFailure::NoVersion { .. } | UvFailure::Unsolvable { .. })
+        );
+        let first = if nothing && !passed_over.is_empty() { passed_over.remove(0) } else { error };
+        return Err(with_all_others(first, uv, question.clone(), target, surroundings));
+    }
+}
+
+/// uv stops at the first distribution that cannot be had. Without it, the next one is found: whoever mends a list of names
+/// wants to know them all.
+fn with_all_others(
+    first: UvError,
+    uv: &Uv,
+    mut question: Question,
+    target: &LockTarget,
+    surroundings: &Surroundings<'_>,
+) -> LockError {
+    let begin = Instant::now();
+    let mut found = vec![first];
+    question.hashes = false;
+    while let Some(name) = found.last().and_then(|error| error.failure()?.lacking())
+        && !question.never.contains(&name)
+        && found.len() < MOST_LACKING
+        && let Some(left) = LIMIT_FOR_ALL.checked_sub(begin.elapsed())
+    {
+        question
+            .requirements
+            .retain(|line| requires_dist::split(line).map_or(true, |parts| normalised(parts.name) != name));
+        question.never.push(name);
+        match uv.ask_within(left, &question, target, surroundings) {
+            Err(error) if matches!(error.fault(), Fault::Interrupted(_)) => return error.into(),
+            Err(error) if error.failure().is_some_and(|failure| failure.lacking().is_some()) => {
+                found.push(error);
+            }
+            // The rest goes together, or does not for a reason of its own: that is told once these are mended.
+            Ok(_) | Err(_) => break,
+        }
+    }
+    if found.len() > 1 { LockError::Several(found) } else { found.remove(0).into() }
 }
 
 const NOT_WANTED: &str = "they were not wanted";

@@ -1,5 +1,7 @@
 //! What uv says when it fails, in one line that names the index and tells no password.
 
+use crate::project::python::requirements::normalised;
+
 /// What kept uv from an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UvFailure {
@@ -38,6 +40,23 @@ pub enum UvFailure {
     },
 }
 
+impl UvFailure {
+    /// The one distribution that cannot be had; normalised.
+    pub fn lacking(&self) -> Option<String> {
+        let name = match self {
+            Self::NotThere { name } | Self::NotInCache { name: Some(name) } => name,
+            Self::NoVersion { requirement: what } | Self::Build { what, .. } => what,
+            Self::NotInCache { name: None }
+            | Self::Index { .. }
+            | Self::Hash { .. }
+            | Self::Unsolvable { .. }
+            | Self::Other { .. } => return None,
+        };
+        let end = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        Some(normalised(&name[..name.find(end).unwrap_or(name.len())]))
+    }
+}
+
 /// Longer than any explanation that is still read.
 const LONGEST: usize = 600;
 
@@ -59,8 +78,8 @@ pub fn read(stderr: &str) -> UvFailure {
         .iter()
         .find_map(|front| between(&all, front, "`"))
     {
-        let why = lines.iter().rev().find(|line| !line.starts_with("hint")).map_or("", String::as_str);
-        return UvFailure::Build { what, why: short(why) };
+        let why = of_build(stderr).unwrap_or_else(|| lines.last().cloned().unwrap_or_default());
+        return UvFailure::Build { what, why: short(&why) };
     }
     if find(&[
         "Failed to fetch",
@@ -134,6 +153,33 @@ fn message(stderr: &str) -> Vec<String> {
         lines.push(without_credentials(plain));
     }
     lines
+}
+
+/// Why a build failed, out of what it wrote: its last error with what stands below, else the first thing that it said.
+fn of_build(stderr: &str) -> Option<String> {
+    const LINES: usize = 3;
+    let begin = stderr.find("[stderr]").or_else(|| stderr.find("[stdout]"))?;
+    let lines: Vec<&str> = stderr[begin..].lines().skip(1).map(str::trim).collect();
+    let end = lines.iter().position(|line| line.starts_with("hint:")).unwrap_or(lines.len());
+    let lines = &lines[..end];
+    // `urllib.error.URLError: <…>`, `error: command 'gcc' failed: …`
+    let is_error = |line: &&str| {
+        let front = line.split(':').next().unwrap_or_default();
+        front == "error"
+            || line.contains(':')
+                && ["Error", "Exception", "SystemExit"].iter().any(|end| front.ends_with(end))
+                && !front.contains(' ')
+    };
+    let at = lines.iter().rposition(is_error);
+    let says = |line: &&&str| line.chars().filter(|c| c.is_alphabetic()).count() > 2;
+    let (from, count) = match at {
+        // One whose message is a paragraph of its own.
+        Some(at) if lines[at].ends_with(':') => (at + 1, LINES),
+        Some(at) => (at, 1),
+        None => (0, 1),
+    };
+    let told: Vec<&str> = lines[from..].iter().filter(says).take(count).copied().collect();
+    (!told.is_empty()).then(|| without_credentials(&told.join(" ")))
 }
 
 /// The innermost cause that says something.
@@ -277,6 +323,37 @@ mod tests {
         );
         let text = "error: Failed to download `x==1.0`\n  Caused by: Hash mismatch for `x==1.0`\n\nExpected:\n  sha256:00\n";
         assert_eq!(read(text), UvFailure::Hash { what: "x==1.0".to_owned() });
+    }
+
+    #[test]
+    fn a_build_is_told_by_its_last_error_or_its_first_words() {
+        let why = |said: &str| {
+            let text = format!(
+                "error: Failed to build `x==1.0`\n  cause: Call to `b` failed (exit status: 1)\n\n         [stderr]\n{said}\nhint: `x` was included because `y` depends on `x`\n"
+            );
+            let UvFailure::Build { why, .. } = read(&text) else { panic!("{:?}", read(&text)) };
+            why
+        };
+        let placeholder = "         Traceback (most recent call last):\n         urllib.error.URLError: <urlopen error>\n         During handling\n         stub.error.InstallFailedError: \n         *****\n\n         The installation of x failed.\n         It is elsewhere.\n";
+        assert_eq!(why(placeholder), "The installation of x failed. It is elsewhere.");
+        assert_eq!(
+            why("         running build\n         error: command 'gcc' failed: No such file"),
+            "error: command 'gcc' failed: No such file"
+        );
+        assert_eq!(
+            why("         The 'x' package is deprecated\n         use 'y'\n         https://h/x: see"),
+            "The 'x' package is deprecated"
+        );
+    }
+
+    #[test]
+    fn the_distribution_that_cannot_be_had() {
+        let lacking = |failure: UvFailure| failure.lacking();
+        let (requirement, why) = ("No_Such==1.0".to_owned(), String::new());
+        assert_eq!(lacking(UvFailure::NoVersion { requirement }).as_deref(), Some("no-such"));
+        let what = "a-b".to_owned();
+        assert_eq!(lacking(UvFailure::Build { what, why: why.clone() }).as_deref(), Some("a-b"));
+        assert_eq!(lacking(UvFailure::Unsolvable { why }), None);
     }
 
     #[test]

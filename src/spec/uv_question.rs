@@ -18,6 +18,8 @@ pub struct Question {
     pub sources: BTreeMap<String, String>,
     /// Normalised names that are not looked for on any index, whoever asks for them.
     pub never: Vec<String>,
+    /// Normalised names of which only wheels are taken: their source archives cannot be built.
+    pub unbuilt: Vec<String>,
     /// What the user's requirements say of where they come from.
     pub options: Vec<IndexOption>,
     /// Every index is looked through, and not only the first that has the name.

@@ -54,6 +54,27 @@ impl BadIndex {
         Self { url: said["url"].as_str().unwrap().to_owned(), server, folder }
     }
 
+    /// A source archive of whatever name that nobody can build; it says `the moon is wrong`.
+    pub fn add_unbuildable(&self, name: &str, version: &str) {
+        const MAKE: &str = r#"
+import io, sys, tarfile
+name, version, out = sys.argv[1:]
+files = {
+    "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+    "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n',
+    "own.py": "raise RuntimeError('the moon is wrong')\n",
+}
+with tarfile.open(f"{out}/{name}-{version}.tar.gz", "w:gz") as archive:
+    for path, text in files.items():
+        entry = tarfile.TarInfo(f"{name}-{version}/{path}")
+        entry.size = len(text)
+        archive.addfile(entry, io.BytesIO(text.encode()))
+"#;
+        let out = self.folder.path().join("wheels");
+        let made = Command::new("python3").args(["-c", MAKE, name, version]).arg(out).status().unwrap();
+        assert!(made.success());
+    }
+
     pub fn with_password(&self) -> String {
         self.url.replace("http://", "http://me:geheim@")
     }

@@ -8,13 +8,13 @@ use crate::bad_index::{BadIndex, path_with_uv};
 use crate::support::{Outcome, Scaf, Test, need, python_minor};
 
 /// A project with one experiment and a `.venv` of its own, in which distributions are put by hand.
-struct Ground {
-    test: Test,
-    site: PathBuf,
+pub struct Ground {
+    pub test: Test,
+    pub site: PathBuf,
 }
 
 impl Ground {
-    fn new(code: &str) -> Self {
+    pub fn new(code: &str) -> Self {
         let test = Test::experiment("exp", "minimal");
         test.write("src/exp/train.py", code).write("src/exp/local.py", "import train\n");
         for file in ["requirements.txt", "test_local.py"] {
@@ -35,7 +35,7 @@ impl Ground {
     }
 
     /// Installed, with a module called like it.
-    fn install(&self, name: &str, version: &str, requires: &[&str]) -> &Self {
+    pub fn install(&self, name: &str, version: &str, requires: &[&str]) -> &Self {
         let module = name.to_lowercase().replace('-', "_");
         self.put(&format!("{module}/__init__.py"), "");
         let info = format!("{module}-{version}.dist-info");
@@ -49,7 +49,7 @@ impl Ground {
         self.put(&format!("{info}/RECORD"), &format!("{module}/__init__.py,,\n{info}/METADATA,,\n"))
     }
 
-    fn put(&self, below: &str, text: &str) -> &Self {
+    pub fn put(&self, below: &str, text: &str) -> &Self {
         let path = self.site.join(below);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
@@ -57,12 +57,12 @@ impl Ground {
     }
 
     /// Where there is no uv, and no index.
-    fn alone(&self, words: &[&str]) -> Scaf<'_> {
+    pub fn alone(&self, words: &[&str]) -> Scaf<'_> {
         let nothing = self.test.root().join("no-tools");
         self.lock(words).env("PATH", nothing)
     }
 
-    fn with(&self, index: &BadIndex, words: &[&str]) -> Scaf<'_> {
+    pub fn with(&self, index: &BadIndex, words: &[&str]) -> Scaf<'_> {
         self.lock(words)
             .env("PATH", path_with_uv())
             .env("PIP_INDEX_URL", index.with_password())
@@ -72,22 +72,22 @@ impl Ground {
             .env_remove("PIP_FIND_LINKS")
     }
 
-    fn lock(&self, words: &[&str]) -> Scaf<'_> {
+    pub fn lock(&self, words: &[&str]) -> Scaf<'_> {
         let mut all = vec!["env", "lock", "exp"];
         all.extend(words);
         self.test.scaf(all).in_project()
     }
 
-    fn requirements(&self) -> String {
+    pub fn requirements(&self) -> String {
         self.test.read("src/exp/environment/requirements.txt")
     }
 
-    fn locked(&self) -> String {
+    pub fn locked(&self) -> String {
         self.test.read("src/exp/environment/requirements.lock")
     }
 
     /// The pins of the lock alone.
-    fn pins(&self) -> Vec<String> {
+    pub fn pins(&self) -> Vec<String> {
         let text = self.locked();
         let pins = text.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_alphanumeric()));
         pins.map(|line| line.trim_end_matches([' ', '\\']).to_owned()).collect()
@@ -95,7 +95,7 @@ impl Ground {
 }
 
 /// What is said with the target's words left out.
-fn said(outcome: &Outcome) -> String {
+pub fn said(outcome: &Outcome) -> String {
     outcome.stderr.clone()
 }
 

@@ -33,6 +33,7 @@ mod env_environments;
 mod env_explain;
 mod env_export;
 mod env_lock;
+mod env_lock_choices;
 mod env_oracle;
 mod env_regressions;
 mod example;

@@ -223,10 +223,12 @@ impl Uv {
         }
         let text = fs::read_to_string(&written.answer).map_err(UvError::Files)?;
         let mut pins = requirements_lock::read(&text).pins;
-        for via in pins.iter_mut().flat_map(|locked| &mut locked.via) {
+        for via in pins.iter_mut().map(|locked| &mut locked.via) {
+            // `-c FILE`: a bound, and nobody who asks for it.
+            via.retain(|by| !by.starts_with("-c "));
             // `-r FILE` or `scaf-lock (pyproject.toml)`: the requirements themselves.
-            if via.starts_with("-r ") || via.contains('(') {
-                via.clear();
+            for by in via.iter_mut().filter(|by| by.starts_with("-r ") || by.contains('(')) {
+                by.clear();
             }
         }
         let warnings = said.lines().filter_map(|line| line.trim().strip_prefix("warning:"));
@@ -259,6 +261,9 @@ impl Uv {
         }
         if !question.never.is_empty() {
             argv.extend(["--overrides".into(), written.overrides.clone().into()]);
+        }
+        for name in &question.unbuilt {
+            argv.extend(["--only-binary".into(), name.into()]);
         }
         if let Some(interpreter) = surroundings.interpreter {
             argv.extend(["--python".into(), interpreter.into()]);

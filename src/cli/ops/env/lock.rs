@@ -27,8 +27,8 @@ use crate::project::python::specs::Platform;
 use crate::project::python::specs::precedence::{self, Found, Place};
 use crate::project::python::target::Target;
 use crate::spec::closure::{Catalogue, Known as KnownDistribution};
-use crate::spec::detection::{Detection, Known, Needed, Unresolved};
-use crate::spec::lock_choice::{self, Choice, LockRequest, Taken};
+use crate::spec::detection::{Detection, Known, Needed, Role, Unresolved};
+use crate::spec::lock_choice::{self, Choice, LockRequest, OwnDemand, Taken};
 use crate::spec::lock_contents::{self, For};
 use crate::spec::lock_given::Given;
 use crate::spec::lock_target::{LockTarget, Sayings};
@@ -122,7 +122,7 @@ pub fn resolve(
         heard: Some(heard),
     };
     let mut resolution = lock::resolve(&choice, hashes, uv.as_ref(), target, &surroundings)
-        .map_err(|error| explained(error, detection))?;
+        .map_err(|error| explained(error, detection, given))?;
     resolution.notes.extend(given.iter().flat_map(|given| given.notes.iter().cloned()));
     resolution.notes.extend(notes(detection));
     if let Some(given) = given {
@@ -214,13 +214,17 @@ fn refuse_unresolved(ground: &Ground) -> Result<(), Failure> {
         let top = unresolved.import.split('.').next().unwrap_or_default();
         [unresolved.import.as_str(), top].iter().any(|name| ground.waived.contains(&normalised(name)))
     };
-    let open: Vec<&Unresolved> =
-        ground.detection.unresolved.iter().filter(|unresolved| !is_waived(unresolved)).collect();
+    let open: Vec<&Unresolved> = ground
+        .detection
+        .unresolved
+        .iter()
+        .filter(|unresolved| !is_waived(unresolved) && is_of_runs(unresolved))
+        .collect();
     let Some(first) = open.first() else { return Ok(()) };
     let mut message = String::from("no package is known for ");
     for (index, unresolved) in open.iter().take(SHOWN).enumerate() {
-        let place =
-            unresolved.places.first().map(|place| format!(" ({})", place.shown())).unwrap_or_default();
+        let place = unresolved.places.iter().find(|place| place.role == Role::Code);
+        let place = place.map(|place| format!(" ({})", place.shown())).unwrap_or_default();
         let _ = write!(message, "{}`{}`{place}", if index == 0 { "" } else { ", " }, unresolved.import);
     }
     if open.len() > SHOWN {
@@ -230,13 +234,27 @@ fn refuse_unresolved(ground: &Ground) -> Result<(), Failure> {
     if !first.candidates.is_empty() {
         failure = failure.hint(format!("`{}` may be of {}", first.import, first.candidates.join(", ")));
     }
+    let mut tops: Vec<String> = Vec::new();
+    for unresolved in &open {
+        let top = unresolved.import.split('.').next().unwrap_or_default().to_owned();
+        if !tops.contains(&top) {
+            tops.push(top);
+        }
+    }
     Err(failure
         .hint("install it into the environment in use, or name its package in `environment/requirements.txt`")
-        .hint(waive(&first.import)))
+        .hint(waive(&tops)))
 }
 
-fn waive(name: &str) -> String {
-    format!("code that is never reached: `waive = [\"{name}\"]` under `[env]` in scaf.toml")
+/// Tests, notebooks and what publishes the code have nothing to do with the image of its runs.
+fn is_of_runs(unresolved: &Unresolved) -> bool {
+    unresolved.places.iter().any(|place| place.role == Role::Code)
+}
+
+/// Of all at once.
+fn waive(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
+    format!("code that is never reached: `waive = [{}]` under `[env]` in scaf.toml", names.join(", "))
 }
 
 /// What a file says that was there before: the first of those that say anything, unless one is named. Where another
@@ -354,22 +372,25 @@ fn find_uv(
     Ok(uv::find(&context.environment, program.as_deref()))
 }
 
-/// With the place in the code that asks for what the index does not have.
-fn explained(error: LockError, detection: &Detection) -> Failure {
-    let name = match &error {
-        LockError::Uv(error) => match error.failure() {
-            Some(UvFailure::NotThere { name }) => Some(normalised(name)),
-            _ => None,
-        },
-        LockError::NoUv { .. } | LockError::Unhashed { .. } => None,
-    };
-    let failure = Failure::from(error);
-    let needed = name.and_then(|name| detection.third_party.get(&name));
-    let Some((needed, place)) = needed.and_then(|needed| Some((needed, needed.places.first()?))) else {
-        return failure;
-    };
-    let guess = if needed.known == Known::Guess { ", and the name is a guess" } else { "" };
-    failure.hint(format!("{} asks for it (`{}`){guess}", place.shown(), place.what)).hint(waive(&needed.name))
+/// With the places in the code that ask for what the index does not have.
+fn explained(error: LockError, detection: &Detection, given: Option<&Given>) -> Failure {
+    let lacking: Vec<String> = error.failures().into_iter().filter_map(UvFailure::lacking).collect();
+    let mut failure = Failure::from(error);
+    let mut names = Vec::new();
+    for name in lacking {
+        if let Some(OwnDemand::Versions(versions)) = given.and_then(|given| given.demands.get(&name)) {
+            let file = given.map_or("", |given| given.file.as_str());
+            failure = failure.hint(format!("{file} says `{name}{versions}`"));
+        }
+        let needed = detection.third_party.get(&name).or_else(|| detection.implied.get(&name));
+        let Some((needed, place)) = needed.and_then(|needed| Some((needed, needed.places.first()?))) else {
+            continue;
+        };
+        let guess = if needed.known == Known::Guess { ", and the name is a guess" } else { "" };
+        failure = failure.hint(format!("{} asks for `{name}` (`{}`){guess}", place.shown(), place.what));
+        names.push(needed.name.clone());
+    }
+    if names.is_empty() { failure } else { failure.hint(waive(&names)) }
 }
 
 /// What the user should know of what was found.
@@ -387,6 +408,17 @@ fn notes(detection: &Detection) -> Vec<String> {
         .collect();
     if !guessed.is_empty() {
         notes.push(format!("taken to be called like the module, which is a guess: {}", guessed.join(", ")));
+    }
+    let others = detection.unresolved.iter().filter(|unresolved| !is_of_runs(unresolved));
+    let others: Vec<String> = others
+        .map(|unresolved| {
+            let place = unresolved.places.first().map(|place| format!(" ({})", place.shown()));
+            format!("`{}`{}", unresolved.import, place.unwrap_or_default())
+        })
+        .collect();
+    if !others.is_empty() {
+        notes
+            .push(format!("tests, notebooks or documentation import what nobody has: {}", others.join(", ")));
     }
     if !detection.problems.is_empty() {
         let count = detection.problems.len();
