@@ -25,5 +25,6 @@ pub mod scan;
 pub mod source;
 pub mod specs;
 pub mod standard_library;
+pub mod submodules;
 pub mod target;
 pub mod version;

@@ -134,6 +134,9 @@ pub struct Needed {
     /// Others that provide the same, best first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<String>,
+    /// Of what is not installed, the repository that is meant, where no index has it under its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
     /// It holds compiled code.
     #[serde(default)]
     pub native: bool,

@@ -59,7 +59,11 @@ pub fn wishes(
 ) -> Vec<Wish> {
     let mut wishes: BTreeMap<String, Wish> = BTreeMap::new();
     for needed in wanted(detection, For::Runs).values().map(|(_, needed)| needed) {
-        let wish = named(&needed.name);
+        let mut wish = named(&needed.name);
+        // What an index has under the name is another project.
+        if let Some(repository) = &needed.repository {
+            wish.demand = OwnDemand::Address(repository.clone());
+        }
         wishes.insert(normalised(&wish.name), wish);
     }
     for (wish, _) in given.iter().flat_map(|given| &given.asked) {
@@ -218,6 +222,7 @@ mod tests {
             origin: None,
             known: Known::Installed,
             candidates: Vec::new(),
+            repository: None,
             native: false,
         };
         (normalised(name), needed)

@@ -36,6 +36,7 @@ mod env_lock;
 mod env_lock_choices;
 mod env_oracle;
 mod env_regressions;
+mod env_traps;
 mod example;
 mod faults_engine;
 mod faults_files;

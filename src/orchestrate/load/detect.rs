@@ -1,6 +1,7 @@
 //! `env detect`: from code to the distributions that it needs, with every place that says so. Nothing is
 //! executed, and Python is not started.
 
+mod absent;
 mod answer;
 pub mod closure;
 mod declared;

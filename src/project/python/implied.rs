@@ -15,6 +15,7 @@ pub use yaml::in_yaml;
 use super::imports::{Guard, Import};
 use super::places::Places;
 use super::scan::Implied;
+use super::scan::Setting;
 use super::scan::names::{Names, first_name, last_name};
 use super::scan::text::{self, UNKNOWN};
 use super::scan::walk::{Seen, Triggers, What};
@@ -29,10 +30,10 @@ pub(crate) struct Active {
 }
 
 impl Active {
-    pub(crate) fn of(imports: &[Import]) -> Self {
+    pub(crate) fn of<'i>(imports: impl IntoIterator<Item = &'i Import>) -> Self {
         let mut active = Self { sections: Vec::new() };
         let mut last = "";
-        for import in imports.iter().filter(|import| import.level == 0) {
+        for import in imports.into_iter().filter(|import| import.level == 0) {
             let top = import.top();
             if top != last {
                 active.add(top);
@@ -123,6 +124,7 @@ impl<'r, 'a> Finder<'r, 'a> {
                         distributions: any_of.clone(),
                         rule: name,
                         why: rule.why.clone(),
+                        about: section.libraries(),
                     };
                 }
                 continue;
@@ -132,6 +134,7 @@ impl<'r, 'a> Finder<'r, 'a> {
                 distributions: any_of.clone(),
                 rule: name,
                 why: rule.why.clone(),
+                about: section.libraries(),
                 call: site.call.clone(),
                 line: site.line,
                 column: site.column,
@@ -229,13 +232,14 @@ impl<'r, 'a> Finder<'r, 'a> {
                             && self.is_member(section, rule, &method.value)
                     })
                 };
-                if !(is_call || is_method()) || !self.conditions_hold(rule, call) {
+                if !(is_call || is_method()) {
                     continue;
                 }
+                let Some(holds) = self.conditions_hold(rule, call) else { continue };
                 let value = rule.argument.as_ref().and_then(|argument| argument.of(call));
                 let (needs, certain) = self.needs(rule, value);
                 let site = self.site(call.range(), seen);
-                self.add(section, rule, &needs, certain, &site);
+                self.add(section, rule, &needs, certain && holds, &site);
             }
         }
     }
@@ -282,16 +286,23 @@ impl<'r, 'a> Finder<'r, 'a> {
     fn item(&mut self, key: &str, value: &Expr, seen: &Seen<'_>) {
         for section in self.active.sections.iter().copied() {
             for rule in section.rules.iter().filter(|rule| rule.keywords.iter().any(|it| it == key)) {
+                let given = self.given(value);
+                if given == Given::No {
+                    continue;
+                }
                 let (needs, certain) = self.needs(rule, Some(value));
+                // A text that a rule names is known, whatever else the argument may be.
+                let known = given == Given::Yes || rule.has_literals() && !self.written(value).is_empty();
                 let mut site = self.site(value.range(), seen);
                 site.call = format!("{key}={}", site.call);
-                self.add(section, rule, &needs, certain, &site);
+                self.add(section, rule, &needs, certain && known, &site);
             }
         }
     }
 
     /// A variable of the environment that the code sets, or a magic of IPython.
-    pub(crate) fn word(&mut self, kind: &str, name: &str, value: &str, line: u32) {
+    pub(crate) fn word(&mut self, kind: &str, setting: &Setting) {
+        let Setting { name, value, line, guard } = setting;
         for section in sections(kind) {
             for rule in section.rules.iter().filter(|rule| rule.words.iter().any(|it| it == name)) {
                 let needs = match rule.literal_for(value) {
@@ -299,7 +310,7 @@ impl<'r, 'a> Finder<'r, 'a> {
                     None => &rule.needs,
                 };
                 let call = format!("{name} {value}").trim().to_owned();
-                let site = Site { call, line, column: 1, in_function: false, guard: &Guard::None };
+                let site = Site { call, line: *line, column: 1, in_function: false, guard };
                 self.add(section, rule, needs, rule.certain, &site);
             }
         }
@@ -312,25 +323,66 @@ impl<'r, 'a> Finder<'r, 'a> {
         let Some(value) = value else { return (rule.needs.clone(), rule.certain) };
         let written = self.written(value);
         let mut needs = Needs::new();
-        let mut matched = false;
+        let mut matched = Vec::new();
         for text in &written {
-            if let Some(more) = rule.literal_for(text) {
-                matched = true;
-                for any_of in more {
-                    let filled: Vec<String> = any_of.iter().map(|name| filled(name, text)).collect();
-                    if !needs.contains(&filled) {
-                        needs.push(filled);
-                    }
+            let Some(more) = rule.literal_for(text) else { continue };
+            matched.push(more);
+            for any_of in more {
+                let filled: Vec<String> = any_of.iter().map(|name| filled(name, text)).collect();
+                if !needs.contains(&filled) {
+                    needs.push(filled);
                 }
             }
         }
-        if matched {
-            return (needs, rule.certain);
+        if let Some(first) = matched.first() {
+            // Of several values that a name may have, which it is may be for a run to tell.
+            let is_open = matched.len() < written.len() || matched.iter().any(|it| it != first);
+            return (needs, rule.certain && !(is_open && self.is_choice(value)));
         }
         if !rule.possibly.is_empty() && written.is_empty() {
             return (rule.possibly.clone(), false);
         }
         (rule.needs.clone(), rule.certain)
+    }
+
+    /// Whether an expression is one of several.
+    fn is_choice(&self, value: &Expr) -> bool {
+        match value {
+            Expr::If(_) => true,
+            Expr::Name(name) => match self.names.values(&name.id) {
+                [only] => matches!(only, Expr::If(_)),
+                values => values.len() > 1,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether an argument is there at all: `None` and `False` are as if it were not.
+    fn given(&self, value: &Expr) -> Given {
+        let both = |one: Given, other: Given| if one == other { one } else { Given::Perhaps };
+        match value {
+            Expr::NoneLiteral(_) => Given::No,
+            Expr::BooleanLiteral(literal) => {
+                if literal.value {
+                    Given::Yes
+                } else {
+                    Given::No
+                }
+            }
+            Expr::If(choice) => both(self.given(&choice.body), self.given(&choice.orelse)),
+            Expr::Name(name) => {
+                let values = self.names.values(&name.id).iter();
+                let values =
+                    values.map(|value| if value.is_name_expr() { Given::Perhaps } else { self.given(value) });
+                values.reduce(both).unwrap_or(Given::Perhaps)
+            }
+            Expr::Attribute(_)
+            | Expr::Subscript(_)
+            | Expr::BoolOp(_)
+            | Expr::Compare(_)
+            | Expr::UnaryOp(_) => Given::Perhaps,
+            _ => Given::Yes,
+        }
     }
 
     /// What is written out of a value.
@@ -348,22 +400,42 @@ impl<'r, 'a> Finder<'r, 'a> {
         }
     }
 
-    fn conditions_hold(&self, rule: &Rule, call: &ExprCall) -> bool {
+    /// Whether what a rule says of arguments holds, and for certain.
+    fn conditions_hold(&self, rule: &Rule, call: &ExprCall) -> Option<bool> {
         let holds = |(argument, condition): &(rules::Argument, Condition)| {
             let value = argument.of(call);
-            match condition {
-                Condition::Absent => value.is_none(),
-                Condition::Given => value.is_some_and(|value| {
-                    !matches!(value, Expr::NoneLiteral(_))
-                        && !matches!(value, Expr::BooleanLiteral(literal) if !literal.value)
-                }),
-                Condition::Text(pattern) => value.is_some_and(|value| {
-                    self.written(value).iter().any(|written| text::matches(pattern, written))
-                }),
+            let yes_or_no = |truth: bool| if truth { Given::Yes } else { Given::No };
+            match (condition, value) {
+                (Condition::Absent, value) => yes_or_no(value.is_none()),
+                (Condition::Given | Condition::Text(_), None) => Given::No,
+                (Condition::Given, Some(value)) => self.given(value),
+                (Condition::Text(pattern), Some(value)) => {
+                    let written = self.written(value);
+                    match written.iter().filter(|written| text::matches(pattern, written)).count() {
+                        0 => Given::No,
+                        all if all == written.len() => Given::Yes,
+                        _ => Given::Perhaps,
+                    }
+                }
             }
         };
-        rule.when.iter().all(holds) && !rule.unless.iter().any(holds)
+        if rule.unless.iter().any(|condition| holds(condition) != Given::No) {
+            return None;
+        }
+        rule.when.iter().try_fold(true, |certain, condition| match holds(condition) {
+            Given::No => None,
+            Given::Perhaps => Some(false),
+            Given::Yes => Some(certain),
+        })
     }
+}
+
+/// Whether an argument is given, or a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    Yes,
+    Perhaps,
+    No,
 }
 
 /// A distribution's name that is made of what is written: `en_core_web_sm` for `{}`.

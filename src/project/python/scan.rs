@@ -7,6 +7,7 @@ mod calls;
 mod cell;
 mod command;
 mod condition;
+mod leaving;
 pub(crate) mod names;
 mod nesting;
 mod place;
@@ -19,7 +20,7 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
-use ruff_python_ast::{Mod, PythonVersion};
+use ruff_python_ast::{Mod, PythonVersion, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
 use ruff_text_size::TextSize;
 
@@ -30,8 +31,9 @@ use super::target::Target;
 use calls::Reader;
 use cell::Cell;
 use names::Names;
-use walk::{Triggers, Walk};
+use walk::{Triggers, Walk, Walked};
 
+pub(crate) use calls::Setting;
 pub use script_block::ScriptBlock;
 
 /// What a text is.
@@ -57,6 +59,8 @@ pub struct Scan {
     pub executed: Vec<Executed>,
     pub installs: Vec<Install>,
     pub writes: Vec<Write>,
+    /// Modules that a call of `setup` builds, or finds in a folder of another name.
+    pub builds: Vec<String>,
     pub script_block: Option<ScriptBlock>,
     /// There is an `if __name__ == "__main__":`.
     pub is_program: bool,
@@ -94,6 +98,8 @@ pub struct Implied {
     pub rule: String,
     /// Why, in a sentence's part.
     pub why: String,
+    /// Of whose modules the rule speaks; nobody's where it is about no library.
+    pub about: Vec<&'static str>,
     /// The call as it stands in the code, shortened.
     pub call: String,
     pub line: u32,
@@ -122,6 +128,8 @@ pub enum Base {
     WorkingFolder,
     /// The root of the file system.
     Absolute,
+    /// Known only when the code runs.
+    Unknown,
 }
 
 /// A Python file that the code executes.
@@ -174,34 +182,74 @@ pub fn scan(source: &str, target: &Target, kind: Kind) -> Result<Scan, SyntaxErr
     scan_within(source.strip_prefix('\u{feff}').unwrap_or(source), target, kind, 0)
 }
 
+/// Scans the cells of a notebook. They share their names: what one imports, another calls. One that cannot be
+/// read loses nothing but itself.
+pub fn scan_cells(cells: &[&str], target: &Target) -> Vec<Result<Scan, SyntaxError>> {
+    let read: Vec<Result<ReadCell, SyntaxError>> = cells
+        .iter()
+        .map(|source| ReadCell::of(source.strip_prefix('\u{feff}').unwrap_or(source), target))
+        .collect();
+    let texts = read.iter().flatten().filter(|cell| !cell.is_another_language());
+    let texts: Vec<Text<'_>> = texts.map(|cell| Text { source: &cell.text, parsed: &cell.tree }).collect();
+    let mut scans = scan_together(&texts, target, Kind::Cell, 0).into_iter();
+    let mut all = Vec::with_capacity(read.len());
+    for (cell, source) in read.iter().zip(cells) {
+        all.push(match cell {
+            Ok(cell) => {
+                let mut found = if cell.is_another_language() {
+                    Scan::default()
+                } else {
+                    scans.next().unwrap_or_default()
+                };
+                let names = Names::default();
+                let mut reader = Reader::new(&names, source, target, &mut found);
+                for (line, text) in &cell.cell.commands {
+                    reader.shell_cell(*line, text);
+                }
+                found.writes.clone_from(&cell.cell.writes);
+                Ok(found)
+            }
+            Err(error) => Err(error.clone()),
+        });
+    }
+    all
+}
+
+/// A notebook's cell, parsed.
+struct ReadCell {
+    cell: Cell,
+    text: String,
+    tree: Parsed<Mod>,
+}
+
+impl ReadCell {
+    fn of(source: &str, target: &Target) -> Result<Self, SyntaxError> {
+        refuse(source)?;
+        let cell = Cell::read(source);
+        let (mut text, mut tree) = (cell.python.clone(), parsed(&cell.python, target, Kind::Cell));
+        let automatic = if tree.has_invalid_syntax() { cell.with_automatic_magics() } else { None };
+        if let Some(automatic) = automatic {
+            let again = parsed(&automatic, target, Kind::Cell);
+            if again.has_valid_syntax() {
+                (text, tree) = (automatic, again);
+            }
+        }
+        Ok(Self { cell, text, tree })
+    }
+
+    fn is_another_language(&self) -> bool {
+        self.cell.uncertain && self.tree.has_invalid_syntax()
+    }
+}
+
 fn scan_within(source: &str, target: &Target, kind: Kind, depth: u32) -> Result<Scan, SyntaxError> {
+    if kind == Kind::Cell {
+        return scan_cells(&[source], target).pop().unwrap_or_else(|| Ok(Scan::default()));
+    }
     refuse(source)?;
-    if kind == Kind::Script {
-        return Ok(scan_parsed(source, &parsed(source, target, kind), target, kind, depth));
-    }
-    let cell = Cell::read(source);
-    let (mut text, mut tree) = (cell.python.as_str(), parsed(&cell.python, target, kind));
-    let automatic = if tree.has_invalid_syntax() { cell.with_automatic_magics() } else { None };
-    if let Some(automatic) = &automatic {
-        let again = parsed(automatic, target, kind);
-        if again.has_valid_syntax() {
-            (text, tree) = (automatic, again);
-        }
-    }
-    let mut found = if cell.uncertain && tree.has_invalid_syntax() {
-        Scan::default()
-    } else {
-        scan_parsed(text, &tree, target, kind, depth)
-    };
-    if !cell.commands.is_empty() {
-        let names = Names::default();
-        let mut reader = Reader::new(&names, source, target, &mut found);
-        for (line, text) in &cell.commands {
-            reader.shell_cell(*line, text);
-        }
-    }
-    found.writes = cell.writes;
-    Ok(found)
+    let parsed = parsed(source, target, kind);
+    let text = Text { source, parsed: &parsed };
+    Ok(scan_together(&[text], target, kind, depth).pop().unwrap_or_default())
 }
 
 fn refuse(source: &str) -> Result<(), SyntaxError> {
@@ -230,25 +278,42 @@ fn parsed(source: &str, target: &Target, kind: Kind) -> Parsed<Mod> {
     parse_unchecked(source, ParseOptions::from(mode).with_target_version(PythonVersion { major, minor }))
 }
 
-fn scan_parsed(source: &str, parsed: &Parsed<Mod>, target: &Target, kind: Kind, depth: u32) -> Scan {
-    let broken = parsed.has_invalid_syntax();
-    let mut problems: Vec<SyntaxError> =
-        parsed.errors().iter().take(1).map(|error| SyntaxError::of(error, source)).collect();
-    if !broken {
-        for error in parsed.unsupported_syntax_errors() {
-            let (line, column) = Places::new(source).of(error.range.start());
-            let message = super::imports::lower_first(&error.to_string());
-            problems.push(SyntaxError { message, line, column });
+/// A text and what the parser made of it.
+struct Text<'a> {
+    source: &'a str,
+    parsed: &'a Parsed<Mod>,
+}
+
+impl<'a> Text<'a> {
+    fn body(&self) -> &'a [Stmt] {
+        match self.parsed.syntax() {
+            Mod::Module(module) => &module.body,
+            Mod::Expression(_) => &[],
         }
     }
-    let Mod::Module(module) = parsed.syntax() else { return Scan::default() };
 
+    fn problems(&self) -> Vec<SyntaxError> {
+        let Self { source, parsed } = self;
+        let errors = parsed.errors().iter().take(1).map(|error| SyntaxError::of(error, source));
+        let mut problems: Vec<SyntaxError> = errors.collect();
+        if !parsed.has_invalid_syntax() {
+            for error in parsed.unsupported_syntax_errors() {
+                let (line, column) = Places::new(source).of(error.range.start());
+                let message = super::imports::lower_first(&error.to_string());
+                problems.push(SyntaxError { message, line, column });
+            }
+        }
+        problems
+    }
+}
+
+/// Scans texts that share their names.
+fn scan_together(texts: &[Text<'_>], target: &Target, kind: Kind, depth: u32) -> Vec<Scan> {
     // Statements are few, and most often they say that nothing in the expressions matters.
-    let mut walk = Walk::new(source, target, None);
-    walk.body(&module.body);
-    let mut imports = walk.take_imports();
-    let mut active = Active::of(&imports);
-    let signs = SIGNS.is_match(source);
+    let mut walk = Walk::new("", target, None);
+    let mut walked: Vec<Walked<'_>> = texts.iter().map(|text| walk.read(text.source, text.body())).collect();
+    let mut active = Active::of(walked.iter().flat_map(|walked| &walked.imports));
+    let signs = texts.iter().any(|text| SIGNS.is_match(text.source));
     let asked = signs || active.asks() || kind == Kind::Cell;
     let mut triggers = Triggers::default();
     if asked {
@@ -258,29 +323,54 @@ fn scan_parsed(source: &str, parsed: &Parsed<Mod>, target: &Target, kind: Kind, 
             triggers.calls.add(&calls::CALLS);
             triggers.keywords.add(&calls::KEYWORDS);
         }
-        walk = Walk::new(source, target, Some(&triggers));
-        walk.body(&module.body);
-        imports = walk.take_imports();
+        walk = Walk::new("", target, Some(&triggers));
+        walked = texts.iter().map(|text| walk.read(text.source, text.body())).collect();
     }
+    let found = texts.iter().zip(walked).map(|(text, walked)| {
+        let mut found = found(text, walked, &walk, &active, target, depth);
+        if kind == Kind::Script && depth == 0 {
+            match script_block::read(text.source) {
+                Ok(block) => found.script_block = block,
+                Err(problem) => found.problems.push(problem),
+            }
+            found.installs.extend(cell::commented_installs(text.source));
+            found.installs.sort_by_key(|install| install.line);
+        }
+        found
+    });
+    found.collect()
+}
+
+/// What one text says, once all names are known.
+fn found<'a>(
+    text: &Text<'a>,
+    walked: Walked<'a>,
+    walk: &Walk<'a>,
+    active: &Active,
+    target: &Target,
+    depth: u32,
+) -> Scan {
+    let Text { source, parsed } = *text;
+    let broken = parsed.has_invalid_syntax();
     let mut found = Scan {
-        imports,
-        attempts: std::mem::take(&mut walk.attempts),
-        is_program: walk.is_program,
+        imports: walked.imports,
+        attempts: walk.attempts.clone(),
+        is_program: walked.is_program,
         broken,
-        problems,
+        problems: text.problems(),
         ..Scan::default()
     };
     let mut reader = Reader::new(&walk.names, source, target, &mut found);
     reader.depth = depth;
-    let mut finder = Finder::new(&active, &walk.names, target, source);
-    for seen in &walk.seen {
+    let mut finder = Finder::new(active, &walk.names, target, source);
+    for seen in &walked.seen {
         reader.read(seen);
         finder.seen(seen);
     }
     let Reader { variables, magics, .. } = reader;
     for (kind, words) in [("(variables)", variables), ("(magics)", magics)] {
-        for (name, value, line) in words {
-            finder.word(kind, &name, &value, line);
+        for word in words {
+            finder.word(kind, &word);
         }
     }
     if broken {
@@ -291,14 +381,6 @@ fn scan_parsed(source: &str, parsed: &Parsed<Mod>, target: &Target, kind: Kind, 
     }
     found.implied = finder.into_found();
     found.imports.sort_by_key(|import| (import.line, import.column));
-    if kind == Kind::Script && depth == 0 {
-        match script_block::read(source) {
-            Ok(block) => found.script_block = block,
-            Err(problem) => found.problems.push(problem),
-        }
-        found.installs.extend(cell::commented_installs(source));
-        found.installs.sort_by_key(|install| install.line);
-    }
     found
 }
 

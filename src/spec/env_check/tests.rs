@@ -31,6 +31,7 @@ fn needed(name: &str, place: Place, known: Known, candidates: &[&str]) -> (Strin
         origin: None,
         known,
         candidates: candidates.iter().map(|name| (*name).to_owned()).collect(),
+        repository: None,
         native: false,
     };
     (normalised(name), needed)

@@ -168,6 +168,7 @@ fn version(needed: &Needed) -> String {
     match (&needed.version, needed.known) {
         (Some(version), _) => version.clone(),
         (None, Known::Guess) => "no (a guess)".to_owned(),
+        (None, _) if needed.repository.is_some() => "no (on no index)".to_owned(),
         (None, _) => "no".to_owned(),
     }
 }

@@ -1,13 +1,15 @@
 //! From single places to one answer.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::Run;
+use super::absent::{self, Absent};
 use super::ledger::{Asked, Call, Words};
 use super::naming::{self, Declared, Named};
 use super::resolve::Outcome;
 use super::sources::Source;
 use crate::orchestrate::load::installed::{Distribution, Index, Installed};
+use crate::project::python::import_names;
 use crate::project::python::requirements::normalised;
 use crate::project::python::standard_library;
 use crate::spec::detection::{
@@ -23,6 +25,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
         files: &run.sources,
         installed: request.installed,
         declared,
+        absent: Absent::of(run),
         all: BTreeMap::new(),
         attempts: BTreeMap::new(),
         unresolved: BTreeMap::new(),
@@ -165,6 +168,7 @@ struct Answer<'a> {
     files: &'a [Source],
     installed: Option<&'a Installed>,
     declared: &'a Declared,
+    absent: Absent<'a>,
     /// With whether everything that asks for it is hearsay.
     all: BTreeMap<String, (Needed, bool)>,
     /// By distribution, the attempts in which it is what is tried, and those in which it is what is fallen back on.
@@ -198,19 +202,30 @@ impl Answer<'_> {
         is_met: bool,
         has_folder: bool,
     ) -> bool {
+        if absent::is_generated(module, names) {
+            return true;
+        }
         let top = module.split('.').next().unwrap_or_default();
         let place = self.place(asked, is_met);
         let is_hard = place.kind.is_hard();
         let named = naming::name(module, names, self.declared);
         let Named::Distribution { name, known, candidates } = named else {
-            if named == Named::Dangling && is_hard && !asked.is_hearsay {
+            if named != Named::Namespace && self.absent.is_own(module, names) {
+                return true;
+            }
+            if let Named::Nobodys(origin) = named
+                && is_hard
+                && !asked.is_hearsay
+            {
+                self.unresolved(module, place, &format!("it is in no package, but comes with {origin}"));
+            } else if named == Named::Dangling && is_hard && !asked.is_hearsay {
                 let reason = "the code has no module of this name where Python would look for it, and no package is known by it";
                 self.unresolved(module, place, reason);
             }
             return false;
         };
         if known == Known::Guess {
-            if has_folder || self.declared.is_own(top) {
+            if has_folder || self.declared.is_own(top) || self.absent.is_own(module, names) {
                 return true;
             }
             if asked.is_hearsay {
@@ -220,6 +235,10 @@ impl Answer<'_> {
                 if is_hard {
                     self.unresolved(top, place, &reason);
                 }
+                return false;
+            }
+            if is_hard && let Some(reason) = self.absent.reason(asked.file, module) {
+                self.unresolved(module, place, &reason);
                 return false;
             }
         }
@@ -255,6 +274,9 @@ impl Answer<'_> {
             .all
             .entry(normalised)
             .or_insert_with(|| (needed(name, known, candidates, self.installed), true));
+        if known == Known::Table && needed.version.is_none() && needed.repository.is_none() {
+            needed.repository = import_names::repository(module).map(str::to_owned);
+        }
         needed.known = needed.known.min(known);
         needed.kind = needed.kind.min(place.kind);
         *heard &= asked.is_hearsay;
@@ -298,6 +320,7 @@ fn needed(name: &str, known: Known, candidates: Vec<String>, installed: Option<&
         origin: there.map(|there| there.provenance().clone()),
         known: if there.is_some() { Known::Installed } else { known },
         candidates,
+        repository: None,
         native: there.is_some_and(Distribution::is_native),
     }
 }
@@ -320,10 +343,32 @@ fn sort(detection: &mut Detection, all: BTreeMap<String, (Needed, bool)>) {
     }
 }
 
+/// For each file the top modules that it imports, and whether they are all the code's own.
+fn libraries<'a>(run: &'a Run<'_>, declared: &Declared) -> HashMap<(u32, &'a str), bool> {
+    let mut libraries = HashMap::new();
+    for asked in &run.ledger.asked {
+        let top = run.ledger.words.text(asked.module).split('.').next().unwrap_or_default();
+        let is_own = match run.resolver.outcome(asked.outcome) {
+            Outcome::Local { .. } => true,
+            Outcome::Missing { folder } => *folder || declared.is_own(top),
+            _ => false,
+        };
+        *libraries.entry((asked.file, top)).or_insert(true) &= is_own;
+    }
+    libraries
+}
+
 fn imply(detection: &mut Detection, run: &Run<'_>, declared: &Declared) {
     let installed = run.request.installed;
+    let libraries = libraries(run, declared);
     for call in &run.ledger.calls {
-        let Call { file, line, cell, kind, certain, any_of, what, why } = *call;
+        let Call { file, line, cell, kind, certain, any_of, what, why, about } = *call;
+        // A project's own `datasets` has nothing to do with the library of that name.
+        let about = run.ledger.words.text(about).lines();
+        let mut about = about.filter_map(|library| libraries.get(&(file, library))).peekable();
+        if about.peek().is_some() && about.all(|is_own| *is_own) {
+            continue;
+        }
         let any_of: Vec<&str> = run.ledger.words.text(any_of).lines().collect();
         let place = place(&run.ledger.words, &run.sources, (file, line, cell), kind, what, why);
         let is_needed = |name: &&&str| detection.third_party.contains_key(&normalised(name));

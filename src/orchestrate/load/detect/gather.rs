@@ -1,13 +1,13 @@
 //! What one file says, in the ledger's words.
 
 use super::ledger::{
-    Addition, Asked, Call, Executes, Family, Flaw, Ledger, Main, Names, Relative, Word, Words, Written,
+    Addition, Asked, Built, Call, Executes, Family, Flaw, Ledger, Main, Names, Relative, Word, Words, Written,
 };
 use super::read::{Contents, Part};
 use crate::project::python::imports::{Guard, How, Import};
 use crate::project::python::programs;
 use crate::project::python::requirements;
-use crate::project::python::scan::Installer;
+use crate::project::python::scan::{Implied, Installer};
 use crate::spec::detection::Kind;
 
 /// The page of a file that has been read.
@@ -34,6 +34,9 @@ pub fn page(contents: &Contents) -> Ledger {
             attempt: 0,
             outcome: 0,
         });
+    }
+    for implied in &contents.implied {
+        page.calls.push(implied_at(implied, 0, &mut page.words));
     }
     for problem in &contents.problems {
         let message = page.words.id(&problem.message);
@@ -117,16 +120,7 @@ fn import_at(part: &Part, import: &Import, words: &mut Words) -> Asked {
 fn calls(part: &Part, page: &mut Ledger) {
     let cell = part.cell.unwrap_or(0);
     for implied in &part.scan.implied {
-        page.calls.push(Call {
-            file: 0,
-            line: implied.line,
-            cell,
-            kind: Kind::Implied,
-            certain: implied.certain,
-            any_of: page.words.lines(&implied.distributions),
-            what: page.words.id(&implied.call),
-            why: page.words.id(&implied.why),
-        });
+        page.calls.push(implied_at(implied, cell, &mut page.words));
     }
     let started = part.scan.programs.iter();
     for program in started.filter(|program| !program.module && soft(&program.guard).is_none()) {
@@ -140,8 +134,23 @@ fn calls(part: &Part, page: &mut Ledger) {
                 any_of: page.words.id(distribution),
                 what: page.words.id(&program.name),
                 why: Word::NONE,
+                about: Word::NONE,
             });
         }
+    }
+}
+
+fn implied_at(implied: &Implied, cell: u32, words: &mut Words) -> Call {
+    Call {
+        file: 0,
+        line: implied.line,
+        cell,
+        kind: Kind::Implied,
+        certain: implied.certain,
+        any_of: words.lines(&implied.distributions),
+        what: words.id(&implied.call),
+        why: words.id(&implied.why),
+        about: words.lines(&implied.about),
     }
 }
 
@@ -167,6 +176,10 @@ fn places(part: &Part, page: &mut Ledger) {
             let module = page.words.id(stem);
             page.written.push(Written { file: 0, module });
         }
+    }
+    for module in &scan.builds {
+        let module = page.words.id(module);
+        page.built.push(Built { file: 0, module });
     }
     if scan.is_program && page.mains.is_empty() {
         page.mains.push(Main { file: 0 });

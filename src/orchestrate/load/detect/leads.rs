@@ -36,6 +36,7 @@ pub fn place((base, up, below): (Base, u32, &str), script: &Path, root: &Path) -
         Base::ScriptFolder => script.to_owned(),
         Base::WorkingFolder => root.to_owned(),
         Base::Absolute => PathBuf::from("/"),
+        Base::Unknown => return None,
     };
     for _ in 0..up {
         if !path.pop() {

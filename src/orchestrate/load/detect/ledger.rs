@@ -196,7 +196,7 @@ impl Value for Base {
     }
 
     fn of(number: u32) -> Option<Self> {
-        [Self::ScriptFolder, Self::WorkingFolder, Self::Absolute].get(number as usize).copied()
+        [Self::ScriptFolder, Self::WorkingFolder, Self::Absolute, Self::Unknown].get(number as usize).copied()
     }
 }
 
@@ -278,6 +278,8 @@ fact! {
         any_of: Word,
         what: Word,
         why: Word,
+        /// The libraries of whose calls the rule speaks, a line each; of the code's own modules it does not.
+        about: Word,
     }
 }
 
@@ -313,6 +315,11 @@ fact! {
 }
 
 fact! {
+    /// A module that a `setup.py` builds or finds in another folder.
+    Built { module: Word }
+}
+
+fact! {
     /// A distribution that is named as such.
     Names { distribution: Word }
 }
@@ -338,6 +345,7 @@ pub struct Ledger {
     pub families: Vec<Family>,
     pub additions: Vec<Addition>,
     pub written: Vec<Written>,
+    pub built: Vec<Built>,
     pub names: Vec<Names>,
     pub flaws: Vec<Flaw>,
     pub mains: Vec<Main>,
@@ -355,6 +363,7 @@ impl Ledger {
         put(&mut self.families, number, &page.families, &mut to);
         put(&mut self.additions, number, &page.additions, &mut to);
         put(&mut self.written, number, &page.written, &mut to);
+        put(&mut self.built, number, &page.built, &mut to);
         put(&mut self.names, number, &page.names, &mut to);
         put(&mut self.flaws, number, &page.flaws, &mut to);
         put(&mut self.mains, number, &page.mains, &mut to);
@@ -374,6 +383,7 @@ impl Ledger {
             families: page(&self.families, number, &mut to),
             additions: page(&self.additions, number, &mut to),
             written: page(&self.written, number, &mut to),
+            built: page(&self.built, number, &mut to),
             names: page(&self.names, number, &mut to),
             flaws: page(&self.flaws, number, &mut to),
             mains: page(&self.mains, number, &mut to),

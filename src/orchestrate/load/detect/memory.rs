@@ -20,7 +20,7 @@ use super::{Request, Run};
 use crate::orchestrate::load::bundle::digests::{RACY, Stamp};
 
 /// Changes with the layout of what follows.
-const HEADER: &[u8; 16] = b"scaf detected 1\n";
+const HEADER: &[u8; 16] = b"scaf detected 2\n";
 const CHECK: usize = 32;
 
 /// Where it is kept for one request.

@@ -98,11 +98,16 @@ pub enum Named {
     Dangling,
     /// Only a part of it can be a distribution's: `import google`.
     Namespace,
+    /// What no package brings, with where it comes from.
+    Nobodys(&'static str),
 }
 
 /// Names the distribution of a module, dotted, with what is taken out of it.
 pub fn name(dotted: &str, names: &[String], declared: &Declared) -> Named {
     let top = dotted.split('.').next().unwrap_or(dotted);
+    if let Some(origin) = import_names::nobodys(dotted).filter(|_| declared.written(top).is_none()) {
+        return Named::Nobodys(origin);
+    }
     let mut longer = None;
     // `from google import genai` is decided by the name, as `import google.genai` is by the module.
     for name in names {
@@ -116,7 +121,7 @@ pub fn name(dotted: &str, names: &[String], declared: &Declared) -> Named {
     }
     let ranked = longer.or_else(|| import_names::candidates(dotted));
     if let Some(ranked) = ranked {
-        let all: Vec<String> = ranked.iter().map(|name| (*name).to_owned()).collect();
+        let all: Vec<String> = ranked;
         let Some(first) = all.first().cloned() else { return Named::Namespace };
         if let Some(chosen) = all.iter().find(|name| declared.has(name)) {
             let others = all.iter().filter(|name| *name != chosen).cloned().collect();
@@ -144,20 +149,29 @@ pub fn name(dotted: &str, names: &[String], declared: &Declared) -> Named {
 /// Names that people give to the modules of a project, and Java's, which jpype makes importable. What a package index has
 /// under them is seldom meant, and what is installed under them is most often an accident of somebody's packaging.
 const OWN: &str = "\
-    api_utils app args arguments base base_model baseline baselines bench benchmark benchmarks cfg cli \
-    client com common conf config configs configuration const constant constants core custom data \
-    data_loader data_loaders data_utils dataloader dataloaders dataset datasets_utils db demo demos \
-    dependencies detect docs engine eval evaluation evaluator example examples experiment experiments export \
-    external externals feature features functions generate globals helper helpers hparams inference java \
-    javax layer layers lib libs load_data loader loaders logger loss losses main metric model model_utils \
-    modeling models module modules my_model my_utils mymodel net nets network networks notebooks op ops \
-    options opts org parameters params pipeline pipelines predict prepare_data preprocess preprocessing \
-    processing project run runner sampler samplers scripts server settings solver src submodules task tasks \
-    test tests third_party thirdparty tools train trainer training transformations transforms types_ util \
-    utilities utility utils utils_data vendor vendored vendors version vis visualization visualize \
-    visualizer";
+    agent agents app architectures args arguments backbone backbones base base_model baseline baselines bench \
+    benchmark benchmarks build_features building_blocks callbacks cfg checkpoint classifier cli client com common \
+    conf config configs configuration const constant constants core criterion criterions custom data data_loader \
+    data_loaders data_processing data_provider dataloader dataloaders dataloading dataprocess dataset db decoders \
+    demo demos dependencies detect discriminator discriminators dnnlib docs encoders engine env_wrapper environments \
+    envs eval evaluation evaluator example examples experiment experiments export external externals \
+    extract_features feature features functions gaussian_renderer generate generator generators globals helper \
+    helpers hparams inference java javax layer layers legacy lib libs load_data load_dataset loader loaders local \
+    logger loss losses main make_dataset metric misc model modeling models module modules my_model mymodel net nets \
+    network networks networks_stylegan notebooks op ops optim optimization optimizers options opts org parameters \
+    params pipeline pipelines plotting policies policy postprocess postprocessing predict prepare_data preprocess \
+    preprocessing preprocessor processing project protos replay_buffer replay_memory run run_classifier runner \
+    sampler samplers scene schedulers schemas scripts server settings solver solvers src submodules task tasks test \
+    tests third_party thirdparty tokenization tools train train_eval train_model trainer training transform \
+    transformations transforms types_ util utilities utility utils utils_data vae vendor vendored vendors version \
+    vis visualization visualize visualizer vocab vocabulary wrappers";
+
+/// How the names of modules end that a project builds or keeps for itself.
+const OWN_ENDS: [&str; 6] = ["_utils", "_cuda", "_cpp", "_ext", "_extension", "_internal"];
 
 /// Whether a module's name says that it is the project's own.
 pub fn is_own(top: &str) -> bool {
-    top.starts_with('_') || top.ends_with("_utils") || OWN.split(' ').any(|own| own == top)
+    top.starts_with('_')
+        || OWN_ENDS.iter().any(|end| top.ends_with(end))
+        || OWN.split(' ').any(|own| own == top)
 }

@@ -11,8 +11,9 @@ use super::sources::{Form, Source};
 use crate::orchestrate::load::bundle::digests::Stamp;
 use crate::project::notebook;
 use crate::project::python::class_paths::{self, ClassPath};
+use crate::project::python::implied;
 use crate::project::python::imports::SyntaxError;
-use crate::project::python::scan::{self, Scan};
+use crate::project::python::scan::{self, Implied, Scan};
 use crate::project::python::source;
 use crate::project::python::target::Target;
 use crate::spec::detection::Problem;
@@ -30,6 +31,8 @@ pub struct Contents {
     /// A Python file is one part, a notebook one for each cell of code.
     pub parts: Vec<Part>,
     pub class_paths: Vec<ClassPath>,
+    /// What settings imply.
+    pub implied: Vec<Implied>,
     pub problems: Vec<Problem>,
 }
 
@@ -90,12 +93,13 @@ fn contents(file: &Source, target: &Target, stamp: &mut Stamp) -> Contents {
                     return contents;
                 }
             };
-            for cell in cells {
+            let texts: Vec<&str> = cells.iter().map(|cell| cell.text.as_str()).collect();
+            for (cell, scan) in cells.iter().zip(scan::scan_cells(&texts, target)) {
                 let number = u32::try_from(cell.number).ok();
                 let in_cell = |error: &SyntaxError| {
                     problem(None, format!("cell {}, line {}: {}", cell.number, error.line, error.message))
                 };
-                match scan::scan(&cell.text, target, scan::Kind::Cell) {
+                match scan {
                     Ok(scan) => {
                         contents.problems.extend(scan.problems.iter().map(in_cell));
                         contents.parts.push(Part { cell: number, scan });
@@ -107,6 +111,7 @@ fn contents(file: &Source, target: &Target, stamp: &mut Stamp) -> Contents {
         Form::Yaml => {
             if let Ok(text) = String::from_utf8(bytes) {
                 contents.class_paths = class_paths::class_paths(&text);
+                contents.implied = implied::in_yaml(&text);
             }
         }
     }

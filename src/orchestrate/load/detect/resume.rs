@@ -12,6 +12,7 @@ use super::{File, Request, Run, add, source_of};
 use crate::orchestrate::load::bundle::digests::Stamp;
 use crate::orchestrate::load::detect::read;
 use crate::orchestrate::load::parallel;
+use crate::project::python::scan::Base;
 
 /// With more files than this changed, what has been found is kept anew, which a run from the start does.
 const CHANGED_MAX: usize = 64;
@@ -52,7 +53,8 @@ pub fn resume<'a>(
         .collect();
     // What a file adds to `sys.path` holds for others, too.
     let adds = |number: u32, file: &File| {
-        !file.page.additions.is_empty() || !ledger::of(&known.ledger.additions, number).is_empty()
+        let before = ledger::of(&known.ledger.additions, number);
+        file.page.additions.iter().chain(before).any(|addition| addition.base != Base::Unknown)
     };
     if changed.iter().any(|(number, file)| adds(*number, file)) {
         return None;

@@ -39,6 +39,11 @@ impl Section {
         self.modules.first().copied().unwrap_or_default()
     }
 
+    /// The libraries it is about.
+    pub(crate) fn libraries(&self) -> Vec<&'static str> {
+        if self.name().starts_with('(') { Vec::new() } else { self.modules.clone() }
+    }
+
     /// Whether the full name is one of the library's.
     pub(crate) fn is_of(&self, full: &str) -> bool {
         self.modules.contains(&full.split('.').next().unwrap_or_default())

@@ -16,6 +16,7 @@ pub fn in_yaml(text: &str) -> Vec<Implied> {
                     distributions: any_of.clone(),
                     rule: name,
                     why: rule.why.clone(),
+                    about: section.libraries(),
                     call: call.to_owned(),
                     line,
                     column: 1,

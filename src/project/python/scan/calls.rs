@@ -12,7 +12,7 @@ use super::place::places;
 use super::text::UNKNOWN;
 use super::walk::{Seen, What};
 use super::words::Set;
-use super::{Executed, Family, Install, Kind, PathAddition, Program, Scan};
+use super::{Base, Executed, Family, Install, Kind, PathAddition, Program, Scan};
 use crate::project::python::imports::{Guard, How, Import, is_dotted, is_identifier};
 use crate::project::python::places::Places;
 use crate::project::python::target::Target;
@@ -80,6 +80,15 @@ pub(super) static CALLS: LazyLock<Set> = LazyLock::new(|| {
         // variables of the environment
         "setdefault",
         "putenv",
+        // what `setup.py` builds
+        "setup",
+        "Extension",
+        "CUDAExtension",
+        "CppExtension",
+        "Pybind11Extension",
+        "SYCLExtension",
+        "CMakeExtension",
+        "RustExtension",
     ];
     Set::new(names.map(str::to_owned))
 });
@@ -87,7 +96,7 @@ pub(super) static CALLS: LazyLock<Set> = LazyLock::new(|| {
 pub(super) static KEYWORDS: LazyLock<Set> = LazyLock::new(|| Set::new(["_target_".to_owned()]));
 
 /// Parts of a text without which none of the above can matter.
-pub(super) const SIGNS: [&str; 24] = [
+pub(super) const SIGNS: [&str; 27] = [
     "import_module",
     "__import__",
     "importorskip",
@@ -112,6 +121,9 @@ pub(super) const SIGNS: [&str; 24] = [
     "resolve_name",
     "os.environ",
     "putenv",
+    "Extension(",
+    "py_modules",
+    "package_dir",
 ];
 
 /// How deep code may hold code as text.
@@ -125,10 +137,18 @@ pub(super) struct Reader<'r, 'a> {
     pub(super) found: &'r mut Scan,
     /// How deep this code is in other code's texts.
     pub(super) depth: u32,
-    /// Variables of the environment that are set: name, value, line.
-    pub(super) variables: Vec<(String, String, u32)>,
-    /// Line magics that are not understood here: name, arguments, line.
-    pub(super) magics: Vec<(String, String, u32)>,
+    /// Variables of the environment that are set.
+    pub(super) variables: Vec<Setting>,
+    /// Line magics that are not understood here, with their arguments.
+    pub(super) magics: Vec<Setting>,
+}
+
+/// A name and what it is set to.
+pub(crate) struct Setting {
+    pub(crate) name: String,
+    pub(crate) value: String,
+    pub(crate) line: u32,
+    pub(crate) guard: Guard,
 }
 
 /// Where something stands.
@@ -223,7 +243,13 @@ impl Reader<'_, '_> {
                 }
                 // These take it as it comes when there is no such module.
                 "importorskip" | "optional_import" | "try_import" | "lazy_import" => {
-                    let Some(texts) = first.and_then(|name| self.names.whole_texts(name)) else { continue };
+                    // With MONAI `name` is what is taken out of the module.
+                    let module = args.first().or_else(|| {
+                        ["module", "modname", "module_name", "name"]
+                            .iter()
+                            .find_map(|key| call.arguments.find_keyword(key).map(|keyword| &keyword.value))
+                    });
+                    let Some(texts) = module.and_then(|name| self.names.whole_texts(name)) else { continue };
                     let mut at = self.at(call.start(), seen);
                     if last != "lazy_import" && at.guard == Guard::None {
                         at.guard = Guard::Tried { attempt: self.attempt() };
@@ -281,7 +307,38 @@ impl Reader<'_, '_> {
                         self.adds_paths(added, seen);
                     }
                 }
+                "setup" => self.set_up(call),
+                _ if last.ends_with("Extension") => self.built_extension(call),
                 _ => self.maybe_program(&full, call, seen),
+            }
+        }
+    }
+
+    /// `setup(py_modules=[…], package_dir={…})`
+    fn set_up(&mut self, call: &ExprCall) {
+        let listed = call.arguments.find_keyword("py_modules");
+        let modules = listed.map(|keyword| self.names.known_texts(&keyword.value)).unwrap_or_default();
+        let folders = call.arguments.find_keyword("package_dir");
+        let folders = folders.into_iter().flat_map(|keyword| match &keyword.value {
+            Expr::Dict(dict) => dict.items.iter().filter_map(|item| item.key.as_ref()).collect(),
+            _ => Vec::new(),
+        });
+        let folders: Vec<String> = folders.flat_map(|key| self.names.known_texts(key)).collect();
+        self.builds(modules.into_iter().chain(folders));
+    }
+
+    /// `Extension("fast", …)`, `CUDAExtension(name="fast", …)`
+    fn built_extension(&mut self, call: &ExprCall) {
+        let name = call.arguments.find_argument_value("name", 0);
+        let names = name.map(|name| self.names.known_texts(name)).unwrap_or_default();
+        self.builds(names);
+    }
+
+    fn builds(&mut self, modules: impl IntoIterator<Item = String>) {
+        for module in modules {
+            let top = module.split('.').next().unwrap_or_default();
+            if is_identifier(top) && !self.found.builds.iter().any(|it| it == top) {
+                self.found.builds.push(top.to_owned());
             }
         }
     }
@@ -405,12 +462,19 @@ impl Reader<'_, '_> {
         };
         for element in elements {
             let line = self.at(element.start(), seen).line;
-            for place in places(self.names, element) {
-                if let Some(below) = place.below() {
-                    let addition = PathAddition { base: place.base, up: place.up, below, line };
-                    if !self.found.path_additions.contains(&addition) {
-                        self.found.path_additions.push(addition);
-                    }
+            let known = places(self.names, element);
+            let mut additions: Vec<PathAddition> = known
+                .iter()
+                .filter_map(|place| {
+                    Some(PathAddition { base: place.base, up: place.up, below: place.below()?, line })
+                })
+                .collect();
+            if known.is_empty() {
+                additions.push(PathAddition { base: Base::Unknown, up: 0, below: String::new(), line });
+            }
+            for addition in additions {
+                if !self.found.path_additions.contains(&addition) {
+                    self.found.path_additions.push(addition);
                 }
             }
         }
@@ -447,10 +511,10 @@ impl Reader<'_, '_> {
 
     /// A variable of the environment.
     fn sets(&mut self, name: &Expr, value: &Expr, seen: &Seen<'_>) {
-        let line = self.at(name.start(), seen).line;
+        let At { line, guard, .. } = self.at(name.start(), seen);
         let names = self.names.whole_texts(name).unwrap_or_default();
         for (name, value) in names.into_iter().zip(self.names.known_texts(value)) {
-            self.variables.push((name, value, line));
+            self.variables.push(Setting { name, value, line, guard: guard.clone() });
         }
     }
 
@@ -628,7 +692,9 @@ impl Reader<'_, '_> {
                     self.found.installs.push(Install { installer, requirements, files, line: at.line });
                 }
                 Deed::Executes { code } => self.code(&code, at),
-                Deed::Sets { name, value } => self.variables.push((name, value, at.line)),
+                Deed::Sets { name, value } => {
+                    self.variables.push(Setting { name, value, line: at.line, guard: at.guard.clone() });
+                }
             }
         }
     }
@@ -659,10 +725,20 @@ impl Reader<'_, '_> {
                 let (name, value) =
                     rest.split_once('=').or_else(|| rest.split_once(' ')).unwrap_or((rest, ""));
                 if is_identifier(name.trim()) {
-                    self.variables.push((name.trim().to_owned(), value.trim().to_owned(), at.line));
+                    self.variables.push(Setting {
+                        name: name.trim().to_owned(),
+                        value: value.trim().to_owned(),
+                        line: at.line,
+                        guard: at.guard.clone(),
+                    });
                 }
             }
-            _ => self.magics.push((name.to_owned(), rest.to_owned(), at.line)),
+            _ => self.magics.push(Setting {
+                name: name.to_owned(),
+                value: rest.to_owned(),
+                line: at.line,
+                guard: at.guard.clone(),
+            }),
         }
     }
 

@@ -152,7 +152,7 @@ impl<'a> Names<'a> {
     }
 
     /// What was assigned to a name.
-    pub(super) fn values(&self, name: &str) -> &[&'a Expr] {
+    pub(crate) fn values(&self, name: &str) -> &[&'a Expr] {
         self.values.get(name).map_or(&[], Vec::as_slice)
     }
 

@@ -55,7 +55,7 @@ impl Place {
                 Some(made)
             }
             Base::Absolute => Some(other.clone()),
-            Base::ScriptFolder => None,
+            Base::ScriptFolder | Base::Unknown => None,
         }
     }
 

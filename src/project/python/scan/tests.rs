@@ -156,6 +156,18 @@ def g():
     if has_c is None:
         raise ImportError('c')
     import c.e
+def h():
+    if not has_c or quick:
+        return
+    import c.f
+if has_c or has_d:
+    import c.g
+if not (has_c and True):
+    import d
+if torch.cuda.is_available() or is_gpu_available():
+    import pycuda
+if _package_available('g') and fast:
+    import g
 ";
     assert_eq!(
         guarded(source),
@@ -166,7 +178,12 @@ def g():
             "9 wandb tried 2",
             "13 c.d tried 1",
             "14 e",
-            "18 c.e tried 1",
+            "18 c.e",
+            "22 c.f tried 1",
+            "24 c.g",
+            "26 d",
+            "28 pycuda",
+            "30 g tried 3",
         ]
     );
 }
@@ -460,6 +477,7 @@ sys.path.append(os.path.split(here)[0])
             "12 ScriptFolder ../../y",
             "13 Absolute opt/z",
             "14 ScriptFolder ",
+            "15 Unknown ",
             "17 WorkingFolder one",
             "17 WorkingFolder two",
             "18 ScriptFolder ../",

@@ -11,6 +11,7 @@ use ruff_python_ast::{
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::condition::Conditions;
+use super::leaving::{enders, leaves, leaves_block};
 use super::names::{Names, last_name};
 use super::words::Words;
 use crate::project::python::imports::{Guard, How, Import};
@@ -76,7 +77,11 @@ pub(crate) struct Walk<'a> {
     told_by: HashMap<&'a str, (u32, bool)>,
     /// Names of conditions: `WINDOWS = os.name == "nt"`.
     truths: HashMap<&'a str, bool>,
-    pub(super) is_program: bool,
+    /// Attempts without whose success the file itself cannot be loaded.
+    required: HashSet<u32>,
+    /// Functions that never come back.
+    enders: HashSet<&'a str>,
+    is_program: bool,
     /// Local names of functions that are looked at: `from importlib import import_module as im`.
     renamed: Vec<&'a str>,
     /// Local names of classes and functions of which it matters whether they are used.
@@ -93,8 +98,27 @@ struct Answer {
     attempt: u32,
     /// The test holds where the attempt has succeeded.
     positive: bool,
-    /// The test says nothing else, so that its opposite is known as well.
-    alone: bool,
+    /// It is known what has happened where the test holds, and where it does not.
+    here: bool,
+    otherwise: bool,
+}
+
+impl Answer {
+    fn of(attempt: u32, positive: bool) -> Self {
+        Self { attempt, positive, here: true, otherwise: true }
+    }
+
+    fn opposite(self) -> Self {
+        let Self { attempt, positive, here, otherwise } = self;
+        Self { attempt, positive: !positive, here: otherwise, otherwise: here }
+    }
+}
+
+/// What a walk through one text gave.
+pub(super) struct Walked<'a> {
+    pub(super) imports: Vec<Import>,
+    pub(super) seen: Vec<Seen<'a>>,
+    pub(super) is_program: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -111,6 +135,8 @@ impl<'a> Walk<'a> {
             attempts: Vec::new(),
             told_by: HashMap::new(),
             truths: HashMap::new(),
+            required: HashSet::new(),
+            enders: HashSet::new(),
             is_program: false,
             renamed: Vec::new(),
             watched: HashSet::new(),
@@ -120,8 +146,29 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Goes through a text, with the names of those before it: cells of a notebook share theirs.
+    pub(super) fn read(&mut self, source: &'a str, body: &'a [Stmt]) -> Walked<'a> {
+        self.source = source;
+        self.places = Places::new(source);
+        self.enders.extend(enders(body));
+        self.body(body);
+        Walked {
+            imports: self.take_imports(),
+            seen: std::mem::take(&mut self.seen),
+            is_program: std::mem::take(&mut self.is_program),
+        }
+    }
+
     pub(super) fn take_imports(&mut self) -> Vec<Import> {
-        std::mem::take(&mut self.imports)
+        let mut imports = std::mem::take(&mut self.imports);
+        for import in &mut imports {
+            if let Guard::Tried { attempt } = import.guard
+                && self.required.contains(&attempt)
+            {
+                import.guard = self.attempts.get(attempt as usize).cloned().unwrap_or_default();
+            }
+        }
+        imports
     }
 
     fn add(&mut self, how: How, module: &str, level: u32, names: Vec<String>, place: TextSize) {
@@ -139,16 +186,19 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes through statements. Where one of them leaves the block unless a condition holds, the rest stands
-    /// under that condition.
+    /// under that condition. Where it fails instead, the rest needs what it asks for.
     pub(crate) fn body(&mut self, body: &'a [Stmt]) {
         let mut outer = None;
         for stmt in body {
             self.visit_stmt(stmt);
             if let Stmt::If(StmtIf { test, body, elif_else_clauses, .. }) = stmt
                 && elif_else_clauses.is_empty()
-                && leaves_block(body)
+                && (leaves_block(body) || self.ends(body))
                 && let (_, Some(rest)) = self.guards(test)
             {
+                if matches!(rest, Guard::Tried { .. }) && self.ends(body) {
+                    continue;
+                }
                 let before = std::mem::replace(&mut self.guard, rest);
                 outer.get_or_insert(before);
             }
@@ -168,6 +218,11 @@ impl<'a> Walk<'a> {
 
     fn never_runs(&self) -> bool {
         matches!(self.guard, Guard::TypeChecking | Guard::Elsewhere { .. })
+    }
+
+    /// Whether the program ends, or an exception is raised, on every path through the statements.
+    fn ends(&self, body: &[Stmt]) -> bool {
+        leaves(body, &self.enders)
     }
 
     fn begin_attempt(&mut self) -> u32 {
@@ -199,22 +254,22 @@ impl<'a> Walk<'a> {
             Some(false) => return (Some(Guard::TypeChecking), None),
             None => {}
         }
-        let Some(Answer { attempt, positive, alone }) = self.answer(test) else { return (None, None) };
+        let Some(Answer { attempt, positive, here, otherwise }) = self.answer(test) else {
+            return (None, None);
+        };
         let (tried, fallback) = (Guard::Tried { attempt }, Guard::Fallback { attempt });
-        let (body, otherwise) = if positive { (tried, fallback) } else { (fallback, tried) };
-        (Some(body), alone.then_some(otherwise))
+        let (body, rest) = if positive { (tried, fallback) } else { (fallback, tried) };
+        (here.then_some(body), otherwise.then_some(rest))
     }
 
     fn answer(&mut self, test: &Expr) -> Option<Answer> {
         match test {
             Expr::Name(name) => {
                 let (attempt, positive) = *self.told_by.get(name.id.as_str())?;
-                Some(Answer { attempt, positive, alone: true })
+                Some(Answer::of(attempt, positive))
             }
             Expr::UnaryOp(operation) if operation.op == UnaryOp::Not => {
-                let answer = self.answer(&operation.operand)?;
-                // `not (a and b)` says nothing of either.
-                answer.alone.then_some(Answer { positive: !answer.positive, ..answer })
+                self.answer(&operation.operand).map(Answer::opposite)
             }
             Expr::Compare(comparison) => {
                 let ([op], [Expr::NoneLiteral(_)]) = (&*comparison.ops, &*comparison.comparators) else {
@@ -223,18 +278,27 @@ impl<'a> Walk<'a> {
                 let answer = self.answer(&comparison.left)?;
                 match op {
                     CmpOp::IsNot | CmpOp::NotEq => Some(answer),
-                    CmpOp::Is | CmpOp::Eq => Some(Answer { positive: !answer.positive, ..answer }),
+                    CmpOp::Is | CmpOp::Eq => Some(answer.opposite()),
                     _ => None,
                 }
             }
-            Expr::BoolOp(operation) if operation.op == BoolOp::And => {
-                let answer = operation.values.iter().find_map(|value| self.answer(value))?;
-                Some(Answer { alone: false, ..answer })
+            // All values hold where `and` does, and none where `or` does not.
+            Expr::BoolOp(operation) => {
+                let answers: Vec<_> = operation.values.iter().map(|value| self.answer(value)).collect();
+                let known = |answer: &&Answer| {
+                    if operation.op == BoolOp::And { answer.here } else { answer.otherwise }
+                };
+                let first = *answers.iter().flatten().find(known)?;
+                let all_alike = answers.iter().all(|answer| {
+                    answer.is_some_and(|it| it.positive == first.positive && it.here && it.otherwise)
+                });
+                let (here, otherwise) = match operation.op {
+                    BoolOp::And => (true, all_alike),
+                    BoolOp::Or => (all_alike, true),
+                };
+                Some(Answer { here, otherwise, ..first })
             }
-            Expr::Call(call) if asks_for_a_module(call) => {
-                let attempt = self.begin_attempt();
-                Some(Answer { attempt, positive: true, alone: true })
-            }
+            Expr::Call(call) if asks_for_a_module(call) => Some(Answer::of(self.begin_attempt(), true)),
             _ => None,
         }
     }
@@ -242,6 +306,13 @@ impl<'a> Walk<'a> {
     fn branches(&mut self, stmt: &'a StmtIf) {
         let (body, mut otherwise) = self.guards(&stmt.test);
         self.is_program |= self.functions == 0 && is_main(&stmt.test);
+        if let Some(Guard::Fallback { attempt }) = body
+            && self.functions == 0
+            && self.guard == Guard::None
+            && self.ends(&stmt.body)
+        {
+            self.required.insert(attempt);
+        }
         self.optionally_guarded(body, &stmt.body);
         for clause in &stmt.elif_else_clauses {
             let own = match (&clause.test, &otherwise) {
@@ -278,7 +349,7 @@ impl<'a> Walk<'a> {
                 _ => Some(&handler.body),
             }
         });
-        let attempt = catching.map(|handler| (self.begin_attempt(), !leaves(handler)));
+        let attempt = catching.map(|handler| (self.begin_attempt(), !self.ends(handler)));
         match attempt {
             Some((attempt, true)) => self.guarded(Guard::Tried { attempt }, body),
             _ => self.body(body),
@@ -335,7 +406,8 @@ impl<'a> Walk<'a> {
         if matches!(value, Expr::Compare(_) | Expr::BoolOp(_) | Expr::UnaryOp(_) | Expr::Call(_)) {
             if let Some(truth) = self.holds(value, false) {
                 self.truths.insert(name, truth);
-            } else if let Some(Answer { attempt, positive, alone: true }) = self.answer(value) {
+            } else if let Some(Answer { attempt, positive, here: true, otherwise: true }) = self.answer(value)
+            {
                 self.told_by.insert(name, (attempt, positive));
             }
         }
@@ -610,13 +682,26 @@ fn suppresses_import_error(expr: &Expr) -> bool {
         && call.arguments.args.iter().any(|kind| !matches!(catches(kind), Catches::Nothing))
 }
 
-/// `find_spec("x")` and the functions `is_x_available()` that transformers, diffusers and accelerate have
-/// for every library that they can do without.
+/// `find_spec("x")`, and functions that are named for the same: `is_x_available()` of transformers and accelerate,
+/// `package_available("x")`, `is_x_installed()`. Whether there is a GPU is another question.
 fn asks_for_a_module(call: &ExprCall) -> bool {
-    match last_name(&call.func) {
-        Some("find_spec" | "find_loader") => true,
-        Some(name) => name.starts_with("is_") && name.ends_with("_available"),
-        None => false,
+    let Some(name) = last_name(&call.func) else { return false };
+    let name = name.trim_start_matches('_');
+    match name {
+        // The last two, of transformers 4.46, ask for SageMaker's own packages.
+        "find_spec"
+        | "find_loader"
+        | "RequirementCache"
+        | "ModuleAvailableCache"
+        | "is_sagemaker_mp_enabled"
+        | "is_sagemaker_dp_enabled" => true,
+        _ => {
+            let about = ["_available", "_installed"].iter().find_map(|end| name.strip_suffix(end));
+            let about = about.map(|about| about.strip_prefix("is_").unwrap_or(about));
+            about.is_some_and(|about| {
+                !matches!(about, "" | "is" | "cuda" | "gpu" | "mps" | "device" | "accelerator")
+            })
+        }
     }
 }
 
@@ -638,52 +723,6 @@ fn constants(body: &[Stmt]) -> impl Iterator<Item = (&str, bool)> {
             _ => None,
         }
     })
-}
-
-/// Whether the program ends, or an exception is raised, on every path through the statements.
-fn leaves(body: &[Stmt]) -> bool {
-    body.iter().any(|stmt| match stmt {
-        // A test that is skipped has not failed.
-        Stmt::Raise(raise) => {
-            let kind = raise.exc.as_deref().map(|exc| match exc {
-                Expr::Call(call) => &*call.func,
-                other => other,
-            });
-            kind.and_then(last_name) != Some("SkipTest")
-        }
-        Stmt::Expr(stmt) => match &*stmt.value {
-            Expr::Call(call) => exits(&call.func),
-            _ => false,
-        },
-        Stmt::If(stmt) => {
-            leaves(&stmt.body)
-                && stmt.elif_else_clauses.last().is_some_and(|clause| clause.test.is_none())
-                && stmt.elif_else_clauses.iter().all(|clause| leaves(&clause.body))
-        }
-        Stmt::With(stmt) => leaves(&stmt.body),
-        Stmt::Try(stmt) => {
-            leaves(&stmt.finalbody)
-                || (leaves(&stmt.body)
-                    && stmt.handlers.iter().all(|ExceptHandler::ExceptHandler(it)| leaves(&it.body)))
-        }
-        _ => false,
-    })
-}
-
-fn exits(function: &Expr) -> bool {
-    match function {
-        Expr::Name(name) => matches!(name.id.as_str(), "exit" | "quit" | "_exit"),
-        Expr::Attribute(attribute) => {
-            matches!(attribute.attr.as_str(), "exit" | "_exit" | "abort")
-                && matches!(&*attribute.value, Expr::Name(name) if matches!(name.id.as_str(), "sys" | "os"))
-        }
-        _ => false,
-    }
-}
-
-/// The same for the block: a `return` or `continue` leaves it as well.
-fn leaves_block(body: &[Stmt]) -> bool {
-    leaves(body) || matches!(body.last(), Some(Stmt::Return(_) | Stmt::Continue(_) | Stmt::Break(_)))
 }
 
 /// `__name__ == "__main__"`

@@ -103,6 +103,7 @@ pub fn bytes(memory: &Memory<'_>, run: &Run<'_>) -> Option<Vec<u8>> {
         families,
         additions,
         written,
+        built,
         names,
         flaws,
         mains,
@@ -114,6 +115,7 @@ pub fn bytes(memory: &Memory<'_>, run: &Run<'_>) -> Option<Vec<u8>> {
     writer.rows(families);
     writer.rows(additions);
     writer.rows(written);
+    writer.rows(built);
     writer.rows(names);
     writer.rows(flaws);
     writer.rows(mains);
@@ -291,6 +293,7 @@ impl Known {
             families: reader.rows()?,
             additions: reader.rows()?,
             written: reader.rows()?,
+            built: reader.rows()?,
             names: reader.rows()?,
             flaws: reader.rows()?,
             mains: reader.rows()?,
