@@ -49,6 +49,27 @@ fn wanted(detection: &Detection, part: For) -> BTreeMap<&str, (Group, &Needed)> 
     }
 }
 
+/// Modules that are gone from newer versions, where nobody else says which is meant: distribution, module, versions that
+/// have it.
+const GONE: [(&str, &str, &str); 1] = [("setuptools", "pkg_resources", "<82")];
+
+/// Which one is meant where nobody else says it.
+fn demand(needed: &Needed) -> OwnDemand {
+    // What an index has under the name is another project.
+    if let Some(repository) = &needed.repository {
+        return OwnDemand::Address(repository.clone());
+    }
+    let is_of = |import: &String, module: &str| import.split('.').next() == Some(module);
+    let bound = GONE.iter().find(|(distribution, module, _)| {
+        normalised(&needed.name) == *distribution && needed.imports.iter().any(|import| is_of(import, module))
+    });
+    match bound {
+        // What is installed has it, or nobody would have found it there.
+        Some((_, _, versions)) if needed.version.is_none() => OwnDemand::Versions((*versions).to_owned()),
+        _ => OwnDemand::Any,
+    }
+}
+
 /// What is asked for: what the code needs, and the user's own requirements, which win. Those that do not hold on the
 /// target are left out.
 pub fn wishes(
@@ -59,11 +80,7 @@ pub fn wishes(
 ) -> Vec<Wish> {
     let mut wishes: BTreeMap<String, Wish> = BTreeMap::new();
     for needed in wanted(detection, For::Runs).values().map(|(_, needed)| needed) {
-        let mut wish = named(&needed.name);
-        // What an index has under the name is another project.
-        if let Some(repository) = &needed.repository {
-            wish.demand = OwnDemand::Address(repository.clone());
-        }
+        let wish = Wish { demand: demand(needed), ..named(&needed.name) };
         wishes.insert(normalised(&wish.name), wish);
     }
     for (wish, _) in given.iter().flat_map(|given| &given.asked) {
@@ -295,6 +312,25 @@ mod tests {
                 "tqdm[] Versions(\"==4.1\")"
             ]
         );
+    }
+
+    #[test]
+    fn a_module_that_is_gone_from_newer_versions_bounds_them() {
+        let sayings = Sayings { command_line: Some("3.11"), ..Sayings::default() };
+        let target = LockTarget::choose(Platform::LinuxX86_64, &sayings).0;
+        let demands = |version: Option<&str>, import: &str, own: &[String]| {
+            let (name, mut needed) = needed("setuptools", Kind::Top, version, "train.py");
+            needed.imports.insert(import.to_owned());
+            let detection = Detection { third_party: BTreeMap::from([(name, needed)]), ..detected() };
+            let wishes = wishes(&detection, own, None, &target);
+            wishes.into_iter().find(|wish| wish.name == "setuptools").unwrap().demand
+        };
+        let below = OwnDemand::Versions("<82".to_owned());
+        assert_eq!(demands(None, "pkg_resources.extern", &[]), below);
+        assert_eq!(demands(None, "setuptools", &[]), OwnDemand::Any);
+        assert_eq!(demands(Some("82"), "pkg_resources", &[]), OwnDemand::Any);
+        let own = ["setuptools>60".to_owned()];
+        assert_eq!(demands(None, "pkg_resources", &own), OwnDemand::Versions(">60".to_owned()));
     }
 
     #[test]

@@ -106,9 +106,10 @@ def modules_of(answer, waived):
         for name, entry in answer.get(group, {}).items():
             if name in alone or name in waived or normalised(entry["name"]) in waived:
                 continue
-            hard = {
-                place["what"] for place in entry["where"] if place["kind"] in ("top", "function", "by_name", "program", "fallback")
-            }
+            places = [place for place in entry["where"] if place["role"] == "code"]
+            hard = {place["what"] for place in places if place["kind"] in ("top", "function", "by_name", "program")}
+            # The way out where what is tried is not there: needed where that is another distribution's.
+            hard = hard or {place["what"] for place in places if place["kind"] == "fallback"}
             own = [module for module in entry["imports"] if group == "implied" or module in hard]
             modules.update({module: name for module in own})
             if group == "implied" and not own:
@@ -137,7 +138,8 @@ def judged(name, asked, plan, empty):
     status, _, err, answer["lock_seconds"] = said(*words, folder=work / "project")
     answer["talk"] = err[-6000:]
     if status:
-        return answer | {"failed": "lock", "message": err.strip()[-2000:]}
+        told = [line for line in err.splitlines() if line.startswith(("error:", "hint:"))]
+        return answer | {"failed": "lock", "message": " | ".join(told)}
     lock = experiment / "environment/requirements.lock"
     text = lock.read_text()
     answer["packages"] = len(re.findall(r"(?m)^[A-Za-z0-9]", text))

@@ -149,3 +149,29 @@ fn the_answer_is_as_the_schema_says() {
     wrong["third_party"]["numpy"]["more"] = 1.into();
     assert!(check(&schema, &schema, &wrong, "wrong").is_err());
 }
+
+/// Python 3 looks for it elsewhere; but it is run from its folder, or it is not run at all.
+#[test]
+fn a_sibling_in_a_package_is_meant_where_nobody_else_has_the_name() {
+    let test = Test::empty();
+    let code = test.root().join("code");
+    for (path, text) in [
+        ("one/__init__.py", ""),
+        ("one/run.py", "from benchmark import fast\nimport requests\n"),
+        ("one/benchmark.py", "import tqdm\n"),
+        ("one/requests.py", ""),
+        ("two/__init__.py", ""),
+        ("two/run.py", "from benchmark import fast\n"),
+    ] {
+        std::fs::create_dir_all(code.join(path).parent().unwrap()).unwrap();
+        std::fs::write(code.join(path), text).unwrap();
+    }
+    let answer = test.scaf(["env", "detect", "code", "--json"]).ok().json();
+    assert_eq!(answer["third_party"]["requests"]["where"][0]["file"], "one/run.py", "{answer:#}");
+    assert!(!answer["third_party"]["tqdm"].is_null(), "{answer:#}");
+    let unresolved = answer["unresolved"].as_array().unwrap();
+    assert_eq!(unresolved.len(), 1, "{answer:#}");
+    assert_eq!(unresolved[0]["import"], "benchmark");
+    assert_eq!(unresolved[0]["where"].as_array().unwrap().len(), 1);
+    assert_eq!(unresolved[0]["where"][0]["file"], "two/run.py");
+}

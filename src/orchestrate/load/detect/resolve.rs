@@ -110,16 +110,33 @@ impl<'a> Resolver<'a> {
         // A file that bears the name asked for is the one case in which the answer is its own.
         let own_name = file.file_stem().and_then(|stem| stem.to_str()) == dotted.split('.').next();
         let key = (path, module, names);
-        if !own_name && let Some(outcome) = self.known.get(&key) {
-            return *outcome;
-        }
-        let names: Vec<String> = words.text(names).lines().map(str::to_owned).collect();
-        let outcome = self.decide(path, file, dotted, &names);
-        let number = self.number(outcome);
+        let known = self.known.get(&key).filter(|_| !own_name).copied();
+        let number = known.unwrap_or_else(|| {
+            let names: Vec<String> = words.text(names).lines().map(str::to_owned).collect();
+            let outcome = self.decide(path, file, dotted, &names);
+            self.number(outcome)
+        });
         if !own_name {
             self.known.insert(key, number);
         }
+        if matches!(self.outcome(number), Outcome::Missing { .. })
+            && let Some(outcome) = self.beside(file, dotted)
+        {
+            return self.number(outcome);
+        }
         number
+    }
+
+    /// A module of a package does not see its siblings; where nobody else has the name, such code is run from its folder.
+    fn beside(&mut self, file: &Path, dotted: &str) -> Option<Outcome> {
+        if import_names::candidates(dotted).is_some() {
+            return None;
+        }
+        let folder = self.folders.id(file.parent()?);
+        match local::find(&mut self.folders, &[folder], dotted, &[], Some(file)) {
+            Local::Regular { files, .. } => Some(Outcome::Local { files }),
+            Local::Portion { .. } | Local::Empty { .. } | Local::Nothing => None,
+        }
     }
 
     /// An answer's number.
