@@ -1,5 +1,7 @@
 //! From what is installed to what is locked: uv is asked for what is not there, and for hashes.
 
+mod wheels;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -136,6 +138,10 @@ pub fn resolve(
             }),
         );
         resolution.notes.extend(answer.warnings);
+        resolution.notes.extend(wheels::told(
+            &wheels::lacking(uv, &answer.pins, &question, target, surroundings),
+            target,
+        ));
         resolution.pins = answer.pins;
         for via in resolution.pins.iter_mut().flat_map(|locked| &mut locked.via) {
             if via.is_empty() {
@@ -189,7 +195,12 @@ fn ask(
         // That nothing else fits is a consequence of the first of them.
         let nothing = matches!(
             error.failure(),
-            Some(UvFailure::NotThere { .. } | UvFailure::NoVersion { .. } | UvFailure::Unsolvable { .. })
+            Some(
+                UvFailure::NotThere { .. }
+                    | UvFailure::Empty { .. }
+                    | UvFailure::NoVersion { .. }
+                    | UvFailure::Unsolvable { .. }
+            )
         );
         let first = if nothing && !passed_over.is_empty() { passed_over.remove(0) } else { error };
         return Err(with_all_others(first, uv, question.clone(), target, surroundings));
@@ -274,7 +285,12 @@ fn add_hashes(
         Err(error)
             if matches!(
                 error.failure(),
-                Some(UvFailure::NotThere { .. } | UvFailure::NoVersion { .. } | UvFailure::Unsolvable { .. })
+                Some(
+                    UvFailure::NotThere { .. }
+                        | UvFailure::Empty { .. }
+                        | UvFailure::NoVersion { .. }
+                        | UvFailure::Unsolvable { .. }
+                )
             ) =>
         {
             Err(error.into())

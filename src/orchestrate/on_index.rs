@@ -61,7 +61,9 @@ pub fn ask(
                 return Ok(asked);
             }
             UvError::Failed { failure, .. } => match failure {
-                UvFailure::NotThere { name } | UvFailure::NoVersion { requirement: name } => of(name),
+                UvFailure::NotThere { name }
+                | UvFailure::Empty { name }
+                | UvFailure::NoVersion { requirement: name } => of(name),
                 // It is there, and what it needs is not asked for.
                 UvFailure::Build { what, .. } => {
                     question.requirements.retain(|line| of(line) != of(what));

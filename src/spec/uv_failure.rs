@@ -10,12 +10,21 @@ pub enum UvFailure {
         url: String,
         why: String,
     },
+    /// The index wants a name and a password, or other ones.
+    Denied {
+        url: String,
+        status: String,
+    },
     /// The network was not to be used, and the cache does not have it.
     NotInCache {
         name: Option<String>,
     },
     /// The index does not know the distribution.
     NotThere {
+        name: String,
+    },
+    /// The index has a page for it, without a single file; or something else has answered in its place.
+    Empty {
         name: String,
     },
     /// The index knows it, and not this version, or no file of it for the target.
@@ -44,10 +53,11 @@ impl UvFailure {
     /// The one distribution that cannot be had; normalised.
     pub fn lacking(&self) -> Option<String> {
         let name = match self {
-            Self::NotThere { name } | Self::NotInCache { name: Some(name) } => name,
+            Self::NotThere { name } | Self::Empty { name } | Self::NotInCache { name: Some(name) } => name,
             Self::NoVersion { requirement: what } | Self::Build { what, .. } => what,
             Self::NotInCache { name: None }
             | Self::Index { .. }
+            | Self::Denied { .. }
             | Self::Hash { .. }
             | Self::Unsolvable { .. }
             | Self::Other { .. } => return None,
@@ -91,6 +101,9 @@ pub fn read(stderr: &str) -> UvFailure {
     {
         return UvFailure::Index { url: index_of(&url), why: short(&reason(&lines)) };
     }
+    if let Some(denied) = denied(stderr) {
+        return denied;
+    }
     let in_a_clause = |end: &str| {
         let front = &all[..all.find(end)?];
         let name = front.rsplit([' ', '`']).find(|word| !word.is_empty())?;
@@ -104,7 +117,7 @@ pub fn read(stderr: &str) -> UvFailure {
     if let Some(name) = between(&all, "there are no versions of ", " and ")
         && all.contains(&format!("you require {name},"))
     {
-        return UvFailure::NotThere { name };
+        return UvFailure::Empty { name };
     }
     for end in [" has no wheels with a matching", " has no usable wheels", " has no compatible wheels"] {
         if let Some(requirement) = in_a_clause(end) {
@@ -124,6 +137,19 @@ pub fn read(stderr: &str) -> UvFailure {
         return UvFailure::Unsolvable { why: short(why) };
     }
     UvFailure::Other { why: short(&all) }
+}
+
+/// uv (0.13) takes an index that lets nobody in for one that has nothing, and says so in a hint alone.
+fn denied(stderr: &str) -> Option<UvFailure> {
+    let text = stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let front = "An index URL (";
+    let (url, rest) = text[text.find(front)? + front.len()..].split_once(')')?;
+    let status = if rest.starts_with(" could not be queried due to a lack of valid authentication") {
+        between(rest, "(", ")")?
+    } else {
+        format!("{}Forbidden", between(rest, " returned a ", "Forbidden")?)
+    };
+    Some(UvFailure::Denied { url: without_credentials(url.trim_end_matches('/')), status })
 }
 
 /// The lines of the error without what they are framed with; hints and warnings left out.
@@ -298,6 +324,26 @@ mod tests {
         assert_eq!(read(text), UvFailure::NoVersion { requirement: "torch==1.0".to_owned() });
         let text = "error: No solution found when resolving dependencies\n  cause: Because iniconfig was not found in the cache and you require iniconfig==2.1.0, we can conclude that your requirements are unsatisfiable.\n\nhint: Packages were unavailable because the network was disabled.\n";
         assert_eq!(read(text), UvFailure::NotInCache { name: Some("iniconfig".to_owned()) });
+    }
+
+    #[test]
+    fn an_index_that_lets_nobody_in_is_none_that_has_nothing() {
+        let front = "error: No solution found when resolving dependencies\n  cause: Because x was not found in the package registry and you require x, we can conclude that your requirements are unsatisfiable.\n\n";
+        for (hint, status) in [
+            (
+                "hint: An index URL (https://me:pw@h/simple/) could not be queried due to a lack of valid\n      authentication credentials (401 Unauthorized)\n",
+                "401 Unauthorized",
+            ),
+            (
+                "hint: An index URL (https://h/simple) returned a 403 Forbidden error. This could indicate lack of valid authentication\n",
+                "403 Forbidden",
+            ),
+        ] {
+            let (url, status) = ("https://h/simple".to_owned(), status.to_owned());
+            assert_eq!(read(&format!("{front}{hint}")), UvFailure::Denied { url, status });
+        }
+        let text = "error: No solution found when resolving dependencies\n  cause: Because there are no versions of x and you require x, we can conclude that your requirements are unsatisfiable.\n";
+        assert_eq!(read(text), UvFailure::Empty { name: "x".to_owned() });
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Question {
     pub unbuilt: Vec<String>,
     /// What the user's requirements say of where they come from.
     pub options: Vec<IndexOption>,
+    /// Nothing is to be built.
+    pub wheels_only: bool,
     /// Every index is looked through, and not only the first that has the name.
     pub any_index: bool,
     /// Not to look for what the requirements need in turn.

@@ -1,12 +1,12 @@
 //! `tests/servers/bad_index.py`: a package index on loopback that misbehaves as it is told, or not at all.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use scaf::spec::env_vars::Environment;
 
-use crate::support::{here, state};
+use crate::support::{here, python_image, state};
 
 /// Ends with the test.
 pub struct BadIndex {
@@ -25,33 +25,37 @@ impl BadIndex {
     }
 
     pub fn with(behaviour: &str, wheels: Wheels<'_>) -> Self {
-        let folder = tempfile::Builder::new().prefix("scaf-test-bad-").tempdir().unwrap();
-        let out = folder.path().join("wheels");
-        std::fs::create_dir(&out).unwrap();
-        for (name, version, requires) in wheels {
-            let status = Command::new("python3")
-                .arg(here().join("tests/servers/make-wheel.py"))
-                .args([name, version])
-                .arg(&out)
-                .args(requires.iter().flat_map(|line| ["--requires", line]))
-                .stdout(Stdio::null())
-                .status()
-                .unwrap();
-            assert!(status.success());
-        }
-        let mut server = Command::new("python3")
+        let folder = wheels_in_a_folder(wheels);
+        let mut server = Command::new("python3");
+        server
             .arg(here().join("tests/servers/bad_index.py"))
             .arg(behaviour)
-            .arg(&out)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said: serde_json::Value = serde_json::from_str(&line).unwrap();
-        Self { url: said["url"].as_str().unwrap().to_owned(), server, folder }
+            .arg(folder.path().join("wheels"));
+        let (server, url) = started(&mut server);
+        Self { server, url, folder }
+    }
+
+    /// The same in a container of its own; the caller needs docker.
+    pub fn in_container(behaviour: &str, wheels: Wheels<'_>) -> Self {
+        let folder = wheels_in_a_folder(wheels);
+        let name = format!("scaf-test-index-{}", folder.path().file_name().unwrap().to_string_lossy());
+        let volume = |from: &Path, to: &str| format!("{}:{to}:ro", from.display());
+        let mut server = Command::new("docker");
+        server.args(["run", "--rm", "--interactive", "--name", &name, "--publish", "127.0.0.1::8000"]);
+        server.args(["--volume", &volume(&here().join("tests/servers"), "/servers")]);
+        server.args(["--volume", &volume(&folder.path().join("wheels"), "/wheels")]);
+        server.args([
+            python_image(),
+            "python",
+            "/servers/bad_index.py",
+            behaviour,
+            "/wheels",
+            "0.0.0.0:8000",
+        ]);
+        let (server, _) = started(&mut server);
+        let port = Command::new("docker").args(["port", &name, "8000"]).output().unwrap();
+        let port = String::from_utf8_lossy(&port.stdout).lines().next().unwrap().trim().to_owned();
+        Self { server, url: format!("http://{port}/simple/"), folder }
     }
 
     /// A source archive of whatever name that nobody can build; it says `the moon is wrong`.
@@ -107,6 +111,40 @@ with tarfile.open(f"{out}/{name}-{version}.tar.gz", "w:gz") as archive:
         all.extend(more);
         Environment::of(all)
     }
+}
+
+/// Below its `wheels`.
+fn wheels_in_a_folder(wheels: Wheels<'_>) -> tempfile::TempDir {
+    let folder = tempfile::Builder::new().prefix("scaf-test-bad-").tempdir().unwrap();
+    let out = folder.path().join("wheels");
+    std::fs::create_dir(&out).unwrap();
+    for (name, version, requires) in wheels {
+        let status = Command::new("python3")
+            .arg(here().join("tests/servers/make-wheel.py"))
+            .args([name, version])
+            .arg(&out)
+            .args(requires.iter().flat_map(|line| ["--requires", line]))
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+    }
+    folder
+}
+
+/// The server once it listens, and what it says of where.
+fn started(command: &mut Command) -> (Child, String) {
+    let mut server =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| {
+        let mut text = String::new();
+        let _ = server.kill();
+        server.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        panic!("{error}: {line}{text}")
+    });
+    (server, said["url"].as_str().unwrap().to_owned())
 }
 
 /// With the tests' own tools first.

@@ -34,6 +34,7 @@ mod env_explain;
 mod env_export;
 mod env_lock;
 mod env_lock_choices;
+mod env_lock_index;
 mod env_oracle;
 mod env_regressions;
 mod env_traps;

@@ -1,19 +1,25 @@
 #!/usr/bin/env python3
 """A Python package index (PEP 503 "simple") on loopback that does what none should.
 
-usage: bad_index.py BEHAVIOUR [DIR]
+usage: bad_index.py BEHAVIOUR [DIR] [ADDRESS:PORT]
 
     503        every request is answered with 503
     503:N      the first N requests are, later ones as they should be
     hang       takes requests and never answers
+    cut        of every answer the connection ends in the middle
+    cut:N      of the first N
+    slow       answers come a piece at a time, with pauses
+    password   only me:geheim gets answers, everybody else 401
+    portal     every page is one of a login, with status 200
     circle     every page leads to another one, which leads back
     liar       names another SHA-256 than the files have
     good       none of these
 
 DIR holds wheels, named as they should be; an empty index without. WHEEL.yanked beside one takes it back, for the reason that
-the file holds. Prints one line, {"url": "http://127.0.0.1:1234/simple/"},
-and serves until its standard input ends. Every request is a line on standard error: METHOD PATH STATUS.
+the file holds. It listens on loopback, or where it is told (in a container). Prints one line,
+{"url": "http://127.0.0.1:1234/simple/"}, and serves until its standard input ends. Every request is a line on standard error: METHOD PATH STATUS.
 """
+import base64
 import hashlib
 import html
 import http.server
@@ -27,6 +33,9 @@ import urllib.parse
 behaviour, _, count = sys.argv[1].partition(":")
 folder = sys.argv[2] if len(sys.argv) > 2 else None
 failures = int(count) if count else sys.maxsize
+address, _, port = (sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1:0").rpartition(":")
+LOGIN = "Basic " + base64.b64encode(b"me:geheim").decode()
+PIECES, PAUSE = 4, 0.2
 lock = threading.Lock()
 ended = threading.Event()
 
@@ -50,14 +59,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for header in headers:
             self.send_header(*header)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        if self.command == "HEAD":
+            return
+        if behaviour == "cut" and self.fails():
+            self.wfile.write(body[: len(body) // 2])
+            self.close_connection = True
+            return
+        size = len(body) // PIECES + 1 if behaviour == "slow" else len(body) or 1
+        for at in range(0, len(body), size):
+            if at:
+                ended.wait(PAUSE)
+            self.wfile.write(body[at : at + size])
 
-    def do_GET(self):
+    def fails(self):
+        """Whether this is one of the first N."""
         global failures
         with lock:
-            fails, failures = behaviour == "503" and failures > 0, failures - (behaviour == "503")
-        if fails:
+            failures -= 1
+            return failures >= 0
+
+    def do_GET(self):
+        if behaviour == "503" and self.fails():
             return self.answer(503, b"not now\n", "text/plain")
         if behaviour == "hang":
             with lock:
@@ -67,6 +89,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if behaviour == "circle":
             other = "/there" if self.path.startswith("/simple") else "/simple"
             return self.answer(302, headers=[("Location", other + "/round/")])
+        if behaviour == "password" and self.headers.get("Authorization") != LOGIN:
+            return self.answer(401, b"who are you?\n", headers=[("WWW-Authenticate", 'Basic realm="index"')])
+        if behaviour == "portal":
+            return self.answer(200, b"<html><body><form action='/login'>Welcome to the guest network</form></body></html>")
         path = urllib.parse.unquote(self.path)
         files = sorted(file for file in os.listdir(folder) if not file.endswith(".yanked")) if folder else []
         if found := re.fullmatch(r"/simple/([^/]+)/", path):
@@ -89,7 +115,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server = http.server.ThreadingHTTPServer((address, int(port)), Handler)
 server.daemon_threads = True
 threading.Thread(target=server.serve_forever, daemon=True).start()
 print(json.dumps({"url": f"http://127.0.0.1:{server.server_port}/simple/"}), flush=True)

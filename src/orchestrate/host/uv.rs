@@ -92,6 +92,10 @@ impl UvError {
 fn told(failure: &UvFailure, index: &str, target: &str) -> String {
     match failure {
         UvFailure::Index { url, why } => format!("the package index `{url}` does not answer: {why}"),
+        UvFailure::Denied { url, status } => {
+            format!("the package index `{url}` does not let us in: {status}")
+        }
+        UvFailure::Empty { name } => format!("{index} has not a single file of `{name}`"),
         UvFailure::NotInCache { name: Some(name) } => {
             format!("`{name}` is not in uv's cache, and the package index was not to be asked")
         }
@@ -119,7 +123,7 @@ impl Explain for UvError {
         match self {
             Self::Speak(SpeakError::Interrupted { signal, .. }) => Fault::Interrupted(*signal),
             Self::Network(error) => error.fault(),
-            Self::Failed { failure: UvFailure::Index { .. }, .. }
+            Self::Failed { failure: UvFailure::Index { .. } | UvFailure::Denied { .. }, .. }
             | Self::Circle { .. }
             | Self::Files(_)
             | Self::Speak(_) => Fault::World,
@@ -137,6 +141,13 @@ impl Explain for UvError {
             Self::Circle { .. } => &[index],
             Self::Failed { failure, .. } => match failure {
                 UvFailure::Index { .. } => &[index, "`--offline` asks uv's cache alone"],
+                UvFailure::Denied { .. } => &[
+                    "name and password stand in the address, `https://NAME:PASSWORD@…`, in pip's or uv's settings, or in `~/.netrc`",
+                    index,
+                ],
+                UvFailure::Empty { .. } => {
+                    &["a proxy or the page of a login may have answered in place of the index", index]
+                }
                 UvFailure::NotInCache { .. } => &["without `--offline` it is fetched"],
                 UvFailure::NotThere { .. } => &[
                     "a private package needs its index, `extra-index-url` in pip's settings or `index` in uv's",
@@ -205,7 +216,10 @@ impl Uv {
             // uv (0.13) takes an index that redirects for ever for one that has nothing.
             let nothing = matches!(
                 failure,
-                UvFailure::NotThere { .. } | UvFailure::NoVersion { .. } | UvFailure::Unsolvable { .. }
+                UvFailure::NotThere { .. }
+                    | UvFailure::Empty { .. }
+                    | UvFailure::NoVersion { .. }
+                    | UvFailure::Unsolvable { .. }
             );
             if nothing && !surroundings.offline {
                 environment.insert("RUST_LOG".into(), "uv_client=debug".into());
@@ -271,6 +285,7 @@ impl Uv {
         let flags = [
             (question.hashes, "--generate-hashes"),
             (question.no_dependencies, "--no-deps"),
+            (question.wheels_only, "--only-binary=:all:"),
             (surroundings.offline, "--offline"),
         ];
         argv.extend(flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.into()));
