@@ -39,6 +39,7 @@ pub mod run;
 pub mod run_flags;
 pub mod secret;
 pub mod settings;
+pub mod text_difference;
 pub mod ticket;
 pub mod torch_builds;
 pub mod uv_failure;

@@ -13,6 +13,7 @@ pub mod reference;
 pub mod rewrite;
 pub mod shell;
 pub mod substitute;
+pub mod system_packages;
 
 use std::collections::BTreeMap;
 

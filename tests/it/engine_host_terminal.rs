@@ -35,7 +35,7 @@ sys.exit(99 if typed and not typed[0][0].startswith("*") else status)
 "#;
 
 /// Status and what was seen on the terminal.
-fn typed(scaf: Scaf<'_>, keys: &[&str]) -> (i32, String) {
+pub fn typed(scaf: Scaf<'_>, keys: &[&str]) -> (i32, String) {
     let scaf = scaf.command();
     let mut typist = Command::new("python3");
     typist.args(["-c", TYPIST]).args(keys).arg("--").arg(scaf.get_program()).args(scaf.get_args());

@@ -36,6 +36,8 @@ mod env_lock;
 mod env_lock_choices;
 mod env_lock_index;
 mod env_oracle;
+mod env_prove;
+mod env_prove_mend;
 mod env_regressions;
 mod env_traps;
 mod example;

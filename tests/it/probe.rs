@@ -326,7 +326,7 @@ fn project(engine: &str) -> Test {
     test
 }
 
-fn podman() -> String {
+pub fn podman() -> String {
     let address = server("podman.sh", &["up"]);
     let image = format!("docker.io/library/python:{}-slim", python_minor());
     sh(

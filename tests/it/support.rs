@@ -40,6 +40,8 @@ pub fn need(what: &str) -> bool {
 fn has(what: &str) -> Result<(), String> {
     match what {
         "docker" => answers(Command::new("docker").arg("version").arg("--format").arg("{{.Server.Version}}")),
+        // An image of Debian is made of the packages of its mirror.
+        "debian" => answers(Command::new("mmdebstrap").arg("--version")).and_then(|()| root()),
         "podman" => answers(Command::new("podman").arg("--version")),
         "dockerd" => answers(Command::new("dockerd").arg("--version")).and_then(|()| root()),
         "root" => root(),

@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Base images for the tests, made from this machine's own files: no registry, no network.
+# Base images for the tests, made from this machine's own files: no registry, and but for `debian` no network.
 #
 #   images.sh scratch [--force] [TAG]            one static program, probe.c, as /bin/probe    (default scaf-test/scratch:1)
 #   images.sh python  [--force] TAG [VERSION]    like python:VERSION-slim, from a CPython of this machine (default: python3's)
+#   images.sh debian  [--force] TAG [VERSION]    the same on a whole Debian, with apt-get and this machine's mirror (needs mmdebstrap)
 #   images.sh inherit NEW FROM                   gives the image FROM the second name NEW
 #
 # Prints the name of the image on stdout. An image that is there is left alone, unless --force is given.
 # DOCKER_HOST is honoured; DOCKER=podman imports into the podman of podman.sh instead; DOCKER=/path/to/client is run as it is.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-USAGE='images.sh scratch [--force] [TAG] | python [--force] TAG [VERSION] | inherit NEW FROM'
+USAGE='images.sh scratch [--force] [TAG] | python|debian [--force] TAG [VERSION] | inherit NEW FROM'
 PATH=$PATH:/usr/sbin:/sbin # ldconfig, for callers that are not root
 CACHE=$STATE/images
 mkdir -p "$CACHE"
@@ -87,16 +88,9 @@ COMMANDS='bash
 LIBRARIES='libstdc++.so.6 libgcc_s.so.1 libgomp.so.1 libz.so.1 libm.so.6 libdl.so.2 libpthread.so.0 librt.so.1 libutil.so.1
   libresolv.so.2 libnss_dns.so.2 libnss_files.so.2 libcrypt.so.1 libexpat.so.1 libatomic.so.1'
 
-python_rootfs() { # PREFIX VERSION ROOT
-  local prefix=$1 v=python$2 t=$3 c p l
-  # Debian's layout since 12: /bin and /lib are links into /usr.
-  mkdir -p "$t"/usr/{bin,sbin,lib,lib64,local/bin,local/lib/"$v"/site-packages,local/include,share} \
-    "$t"/{etc/ssl/certs,home,mnt,opt,proc,root,run,srv,sys,dev,tmp,var/tmp,var/lib}
-  for l in bin sbin lib lib64; do ln -s "usr/$l" "$t/$l"; done
-  chmod 755 "$t"
-  chmod 1777 "$t/tmp" "$t/var/tmp"
-  chmod 700 "$t/root"
-
+python_itself() { # PREFIX VERSION ROOT: into /usr/local, with pip
+  local prefix=$1 v=python$2 t=$3 c
+  mkdir -p "$t"/usr/local/{bin,include,lib/"$v"/site-packages}
   # The standard library with its .pyc files (the official image compiles on first use; without them every start as a user
   # who cannot write there takes longer), without this machine's site-packages.
   tar -C "$prefix" -c --exclude="lib/$v/site-packages" --exclude="lib/$v/test" --exclude="lib/$v/idlelib" --exclude="lib/$v/turtledemo" \
@@ -114,6 +108,17 @@ python_rootfs() { # PREFIX VERSION ROOT
     printf '#!/usr/local/bin/%s\nimport sys\nfrom pip._internal.cli.main import main\nsys.exit(main())\n' "$v" >"$t/usr/local/bin/$c"
     chmod 755 "$t/usr/local/bin/$c"
   done
+}
+
+python_rootfs() { # PREFIX VERSION ROOT
+  local v=python$2 t=$3 c p l
+  # Debian's layout since 12: /bin and /lib are links into /usr.
+  mkdir -p "$t"/usr/{bin,sbin,lib,lib64,share} "$t"/{etc/ssl/certs,home,mnt,opt,proc,root,run,srv,sys,dev,tmp,var/tmp,var/lib}
+  for l in bin sbin lib lib64; do ln -s "usr/$l" "$t/$l"; done
+  chmod 755 "$t"
+  chmod 1777 "$t/tmp" "$t/var/tmp"
+  chmod 700 "$t/root"
+  python_itself "$@"
 
   for c in $COMMANDS; do
     p=$(type -P "$c") || continue # the path of a file, not a builtin of this shell
@@ -173,6 +178,45 @@ python_image() { # TAG [VERSION]
   printf '%s\n' "$tag"
 }
 
+# ---------------------------------------------------------------- debian
+# As the official images are made: Debian's own packages, and CPython beside them in /usr/local. What its modules load comes with
+# the packages that have it here, but for tkinter's windows: the official slim images lack them, too.
+debian_image() { # TAG [VERSION]
+  local tag=$1 found prefix version full tar suite packages mirror
+  found=$(find_python "${2:-}")
+  prefix=${found% *} version=${found##* }
+  full=$("$prefix/bin/python$version" -I -c 'import platform; print(platform.python_version())')
+  suite=$(. /etc/os-release && printf '%s\n' "${VERSION_CODENAME:-}")
+  [ -n "$suite" ] && [ -f /etc/debian_version ] || die "this machine is no Debian"
+  type -P mmdebstrap >/dev/null || die "mmdebstrap is missing: tools.sh install mmdebstrap"
+  tar=$CACHE/debian-$suite-$full-$(digest_of "$HERE/images.sh" "$prefix/bin/python$version").tar
+  if [ ! -f "$tar" ]; then
+    packages=$(for l in "$prefix/bin/python$version" "$prefix/lib/python$version"/lib-dynload/*.so; do
+      case $l in */_tkinter.*) ;; *) ldd "$l" 2>/dev/null || true ;; esac
+    done | grep -oE '/[^ )]+' | grep -E '^(/usr)?/lib' | sort -u | while read -r l; do
+      dpkg -S "$(readlink -f "$l")" "$l" 2>/dev/null || true
+    done | sed 's/:.*//' | sort -u | paste -sd,)
+    mirror=$(sed -nE 's|^URIs: *(http[^ ]*/debian/?)$|\1|p; s|^deb (http[^ ]*/debian/?) .*|\1|p' /etc/apt/sources.list \
+      /etc/apt/sources.list.d/* 2>/dev/null | sed -n 1p)
+    work=$(mktemp -d "$CACHE/work.XXXXXX")
+    # Whatever date its mirror is of: the tests' may be a copy of some time ago.
+    mmdebstrap --quiet --variant=essential --include="apt,ca-certificates,netbase${packages:+,$packages}" \
+      --aptopt='Acquire::Check-Valid-Until "false"' --aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' \
+      --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+      "$suite" "$work" ${mirror:+"$mirror"} >"$CACHE/mmdebstrap.log" 2>&1 9>&- || { tail -5 "$CACHE/mmdebstrap.log" >&2; die "mmdebstrap"; }
+    python_itself "$prefix" "$version" "$work"
+    printf '/usr/local/lib\n' >"$work/etc/ld.so.conf.d/local.conf"
+    ldconfig -r "$work"
+    tar -C "$work" --numeric-owner --exclude=./dev -cf "$tar.new" .
+    rm -rf "$work"
+    rm -f "$CACHE/debian-$suite-$full"-*.tar # of an older script
+    mv "$tar.new" "$tar"
+  fi
+  import_tar "$tar" "$tag" 'CMD ["python3"]' 'ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin' \
+    'ENV LANG=C.UTF-8' "ENV PYTHON_VERSION=$full"
+  printf '%s\n' "$tag"
+}
+
 # ---------------------------------------------------------------- what was asked
 what=${1:-}
 [ $# -gt 0 ] && shift
@@ -188,6 +232,11 @@ case $what in
     [ $# -eq 1 ] || [ $# -eq 2 ] || usage "$USAGE"
     lock images
     if [ -z "$force" ] && there "$1"; then printf '%s\n' "$1"; else python_image "$@"; fi
+    ;;
+  debian)
+    [ $# -eq 1 ] || [ $# -eq 2 ] || usage "$USAGE"
+    lock images
+    if [ -z "$force" ] && there "$1"; then printf '%s\n' "$1"; else debian_image "$@"; fi
     ;;
   inherit)
     [ $# -eq 2 ] || usage "$USAGE"

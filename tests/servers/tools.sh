@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the tests need beside Rust, git and a C compiler. What is there already takes no time and no network.
 #
-#   tools.sh install WHAT...    podman chromium git make docker   packages of the distribution (apt-get, root)
+#   tools.sh install WHAT...    podman chromium git make docker mmdebstrap
+#                                                                 packages of the distribution (apt-get, root)
 #                               uv                                in a virtual environment, linked as bin/uv and bin/uvx
 #                               azure                             azure-ai-ml, and bin/azure-validate JOB.yaml
 #                               jupyter                           JupyterLab, linked as bin/jupyter-lab
@@ -13,7 +14,7 @@
 # Python packages come from the index that this machine's pip is set to, Debian packages from the mirror that its apt is set to.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-USAGE='tools.sh install podman|chromium|git|make|docker|uv|azure|jupyter|buildx|peers... | path | docker-config'
+USAGE='tools.sh install podman|chromium|git|make|docker|mmdebstrap|uv|azure|jupyter|buildx|peers... | path | docker-config'
 BIN=$STATE/bin
 DOCKER_CLIENT=$STATE/docker-config
 mkdir -p "$BIN"
@@ -121,6 +122,7 @@ case ${1:-} in
         git) apt_install git git ;;
         make) apt_install make make ;;
         docker) apt_install dockerd docker.io ;;
+        mmdebstrap) apt_install mmdebstrap mmdebstrap ;;
         uv | azure | jupyter | buildx | peers) "install_$what" ;;
         *) usage "$USAGE" ;;
       esac

@@ -101,6 +101,23 @@ pub struct EnvLockArgs {
     pub offline: bool,
 }
 
+impl EnvLockArgs {
+    /// As `scaf env lock` does it without a word.
+    pub fn plain(python: &PythonArg, platform: Platform) -> Self {
+        Self {
+            experiment: ExperimentArg::default(),
+            python: python.clone(),
+            platform,
+            python_version: None,
+            accelerator: AcceleratorArg::default(),
+            from: None,
+            require_hashes: false,
+            no_hashes: false,
+            offline: false,
+        }
+    }
+}
+
 fn platform(text: &str) -> Result<Platform, String> {
     text.parse().map_err(|()| format!("it is none of {}", Platform::ALL.map(Platform::name).join(", ")))
 }
@@ -203,12 +220,18 @@ pub struct EnvCheckArgs {
 #[derive(Args, Debug)]
 #[command(
     after_long_help = "Each module is imported in a Python of its own, several side by side; the experiment's own files
-are compiled and not run. What only notebooks and tests import is not asked for. It is a run like any
-other, and kept as one.
+are compiled and not run. What the code can do without is imported where it is there. What only
+notebooks and tests import is not asked for. It is a run like any other, and kept as one.
+
+What would mend a failure is shown as a change of `environment/`: packages are locked as `scaf env lock`
+does it, libraries of the system become a line of the Dockerfile. On a terminal scaf asks whether to
+write it.
 
 Examples:
   Is the environment enough?
       scaf env prove digit_recognition
+  Mend what can be mended, until it is
+      scaf env prove digit_recognition --accept
   With what needs a GPU to be imported
       scaf env prove digit_recognition --gpus"
 )]
@@ -218,11 +241,20 @@ pub struct EnvProveArgs {
     #[command(flatten)]
     pub python: PythonArg,
     /// How long one import may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    #[arg(long, value_name = "SECONDS", default_value_t = SECONDS, value_parser = clap::value_parser!(u32).range(1..))]
     pub seconds: u32,
+    /// Ask for what only notebooks import, too
+    #[arg(long)]
+    pub notebooks: bool,
+    /// Write what would mend what fails, and prove again
+    #[arg(long)]
+    pub accept: bool,
     #[command(flatten)]
     pub options: RunOptions,
 }
+
+/// How long one import may take where nothing else is said.
+pub const SECONDS: u32 = 120;
 
 #[derive(Args, Debug)]
 #[command(

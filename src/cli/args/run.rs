@@ -9,13 +9,18 @@ use super::project::ExperimentArg;
   Make the image, or do nothing when it is up to date
       scaf build-exp digit_recognition
   Build every layer anew with a build argument
-      scaf build-exp digit_recognition --build-xargs=\"--no-cache --build-arg FLAVOUR=slim\"")]
+      scaf build-exp digit_recognition --build-xargs=\"--no-cache --build-arg FLAVOUR=slim\"
+  And import in it everything that the code imports
+      scaf build-exp digit_recognition --prove")]
 pub struct BuildExpArgs {
     #[command(flatten)]
     pub experiment: ExperimentArg,
     /// Extra arguments of the build: --build-arg, --no-cache, --pull, --network
     #[arg(long, value_name = "ARGS", allow_hyphen_values = true)]
     pub build_xargs: Option<String>,
+    /// Then import in it everything that the code imports, as `scaf env prove` does
+    #[arg(long)]
+    pub prove: bool,
 }
 
 /// What can be said about any run.

@@ -1,6 +1,7 @@
 //! `scaf build-exp`: the image from `environment/` and nothing else; nothing when it is up to date.
 
 use super::act::act;
+use super::env::prove;
 use crate::cli::args::BuildExpArgs;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -13,6 +14,9 @@ use crate::spec::run_flags;
 pub fn run(context: &Context<'_>, args: BuildExpArgs) -> Result<u8, Failure> {
     let project = context.project()?;
     let experiment = context.experiment(&project, args.experiment.given())?;
+    if args.prove {
+        return prove::build(context, &project, &experiment, &args);
+    }
     let settings = context.settings(&project, &experiment);
     let words = args.build_xargs.as_deref().map(run_flags::split).transpose()?.unwrap_or_default();
     let (moby, planned, reason) = enclosure::image_plan(&enclosure::Request {

@@ -5,7 +5,8 @@ mod detect;
 mod diff;
 mod explain;
 mod lock;
-mod prove;
+mod mend;
+pub mod prove;
 mod subject;
 
 use crate::cli::args::{EnvArgs, EnvCommand};

@@ -46,8 +46,10 @@ pub enum Program {
     },
 }
 
-/// What is run to prove an environment.
+/// What is run to prove an environment, and what it is asked; both lie in the run's `outputs/`, and so does its answer.
 const PROVE: &str = include_str!("prove.py");
+const PROVE_FILE: &str = "prove.py";
+const ASKED_FILE: &str = "asked.json";
 
 /// Where the experiment's files come from.
 #[derive(Clone, Debug)]
@@ -228,6 +230,13 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, EncloseError> {
     for path in folders {
         plan.step("lay out the run's folder", Action::MakeDirectory { path });
     }
+    if let Program::Prove { asked } = program {
+        for (name, content) in [(PROVE_FILE, PROVE), (ASKED_FILE, asked)] {
+            let (path, content) = (outputs.join(name), content.to_owned());
+            let write = Action::WriteFile { path, content, executable: false, if_there: IfThere::Replace };
+            plan.step("write down what is to be imported", write);
+        }
+    }
     if let Some(store) = &bundle {
         plan.step("give the run its own copy", Action::CopyTree { from: store.clone(), to: copy.clone() });
     }
@@ -301,9 +310,13 @@ fn argv(
 ) -> Vec<String> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     match program {
-        Program::Prove { asked } => {
-            vec!["python".to_owned(), "-c".to_owned(), PROVE.to_owned(), asked.clone()]
-        }
+        // -I: a module of the experiment may be called like one of Python's own.
+        Program::Prove { asked: _ } => vec![
+            "python".to_owned(),
+            "-I".to_owned(),
+            format!("{root}/outputs/{PROVE_FILE}"),
+            format!("{root}/outputs/{ASKED_FILE}"),
+        ],
         Program::Script { file, args } => {
             let mut argv = vec!["python".to_owned(), format!("{}/{file}", experiment.name)];
             argv.extend(args.iter().cloned());

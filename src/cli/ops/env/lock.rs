@@ -147,7 +147,7 @@ pub struct Ground {
 }
 
 impl Ground {
-    fn of(
+    pub fn of(
         context: &Context<'_>,
         args: &EnvLockArgs,
         experiment: &Experiment,
@@ -194,7 +194,7 @@ impl Ground {
         })
     }
 
-    fn requirements(&self) -> &str {
+    pub fn requirements(&self) -> &str {
         self.files.first().map_or("", |file| file.text.as_str())
     }
 }
@@ -323,7 +323,7 @@ fn own_lines(files: &[File]) -> Own {
 }
 
 /// Runs that want GPUs have a target with CUDA, whatever this machine's build is.
-fn accelerator(asked: AcceleratorArg, settings: &Settings) -> Accelerator {
+pub fn accelerator(asked: AcceleratorArg, settings: &Settings) -> Accelerator {
     match asked {
         AcceleratorArg::Cpu => Accelerator::Cpu,
         AcceleratorArg::Cuda => Accelerator::Cuda,
