@@ -2,6 +2,7 @@
 //! loader (`orchestrate/load/check.rs`) brings the values, the skin prints what is found.
 
 pub mod dockerfile;
+pub mod environment;
 pub mod experiments;
 pub mod job;
 pub mod layers;
@@ -113,6 +114,14 @@ impl Project {
             let tree = &self.experiments[*self.dotted.get(&module[..end])?];
             Some((tree, module[end..].trim_start_matches('.')))
         })
+    }
+
+    /// Whether a dotted module name begins with the code folder, an experiment, or a folder above one.
+    pub fn is_own_module(&self, module: &str) -> bool {
+        let top = module.split('.').next().unwrap_or(module);
+        top == self.dotted_code.split('.').next().unwrap_or_default()
+            || self.domains.contains(top)
+            || self.experiment_of(module).is_some()
     }
 
     /// A path in an experiment, from the project's root.

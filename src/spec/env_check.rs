@@ -19,7 +19,7 @@ use super::lock_target::LockTarget;
 use super::pinned::{Asked, Pin, Pinned};
 use crate::project::python::requirements::normalised;
 
-pub use lock::stale;
+pub use lock::{Stale, stale};
 pub use shadowed::hidden_standard_module;
 
 /// How bad it is.

@@ -15,28 +15,34 @@ fn what_scaf_makes_is_in_order() {
 #[test]
 fn findings_say_where_why_and_the_way_out() {
     let test = Test::experiment("digits", "minimal");
-    test.write("src/digits/platform.py", "from azure.ai.ml import MLClient\n");
+    test.write("src/digits/cloud.py", "from azure.ai.ml import MLClient\n");
     test.write("src/digits/fine.py", "import docker  # scaf: allow layer-data-science\n");
     let job = test.read("src/digits/job.yaml").replace("inputs.points}}", "inputs.point}}");
     test.write("src/digits/job.yaml", &job);
     insta::assert_snapshot!(test.scaf(["check"]).in_project().transcript(), @r"
     status: 1
     --- stdout
+    src/digits/cloud.py:1:1: layer-data-science: `from azure.ai.ml import MLClient` is the SDK of Azure ML
+        why: data-science code knows no platform, so that it runs the same on a laptop, in a test and as a job
+        way out: hand the code what it needs as arguments; the platform's part belongs in `job.yaml` or `orchestration/`
+    src/digits/fine.py:1:8: environment-missing: `docker` is imported, which the environment of `digits` does not pin
+        why: in the image the import fails, or finds whatever version another package brings along
+        way out: scaf env lock digits
     src/digits/job.yaml:6:12: job-input-undefined: `${{inputs.point}}` is not defined
         why: the platform's own check lets it pass, and the job fails after it has waited in the queue
         way out: did you mean `points`?
-    src/digits/platform.py:1:1: layer-data-science: `from azure.ai.ml import MLClient` is the SDK of Azure ML
-        why: data-science code knows no platform, so that it runs the same on a laptop, in a test and as a job
-        way out: hand the code what it needs as arguments; the platform's part belongs in `job.yaml` or `orchestration/`
     --- stderr
-    2 findings
+    3 findings
     ");
     let object = test.scaf(["check", "exp=digits", "--json"]).in_project().status(1).json();
-    assert_eq!(object["counts"], serde_json::json!({ "job-input-undefined": 1, "layer-data-science": 1 }));
+    assert_eq!(
+        object["counts"],
+        serde_json::json!({ "environment-missing": 1, "job-input-undefined": 1, "layer-data-science": 1 })
+    );
     let first = &object["findings"][0];
     assert_eq!(
         (&first["file"], &first["line"], &first["column"]),
-        (&"src/digits/job.yaml".into(), &6.into(), &12.into())
+        (&"src/digits/cloud.py".into(), &1.into(), &1.into())
     );
     for key in ["rule", "message", "reason", "hint"] {
         assert!(first[key].is_string(), "{key}");

@@ -204,5 +204,6 @@ fn what_cannot_become_an_experiment_is_told_with_its_place_and_nothing_is_writte
     let outcome = test.scaf(["new-exp", "z", "--from", "folder"]).in_project().ok();
     assert!(outcome.stderr.contains(": scikit-learn\n"), "{}", outcome.stderr);
     assert!(test.path("src/z/one.py").is_file() && test.read("src/z/job.yaml").contains("python main.py"));
-    test.scaf(["check"]).in_project().ok();
+    let found = test.scaf(["check", "--json"]).in_project().status(1).json();
+    assert_eq!(found["counts"], serde_json::json!({ "environment-missing": 1 }));
 }

@@ -1,11 +1,14 @@
 //! Loads what the rules of `scaf check` look at, and puts it to them: first the shape of the whole
 //! project, then file by file on all cores. Of a file nothing is kept but what was found in it.
 
+mod environment;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use self::environment::Environments;
 use super::bundle::rules::Rules;
 use super::environment::DOCKERFILE;
 use super::tree::{self, Entry, Ignores};
@@ -75,9 +78,14 @@ pub fn findings(
     if only.is_none() {
         tasks.extend([SETTINGS, ADOPTED_SETTINGS].map(Task::Settings));
     }
-    for of_file in parallel::map(&tasks, |task| one(layout, &project, task)).map_err(failed)? {
+    let environments = Environments::new(layout, &project, settings);
+    for of_file in parallel::map(&tasks, |task| one(layout, &environments, &project, task)).map_err(failed)? {
         found.extend(of_file?);
     }
+    found.extend(environments.missing());
+    let mut of_shared = environments.of_shared().map_err(failed)?;
+    of_shared.retain(|finding| !waivers.get(&finding.file).is_some_and(|waivers| waivers.allows(finding)));
+    found.append(&mut of_shared);
     if let Some(only) = only {
         let own = project.path(&only.name, "");
         found.retain(|finding| belongs(&project, &own, only, finding));
@@ -154,7 +162,7 @@ fn load_shared(layout: &Layout) -> Result<(Shared, BTreeMap<String, Waivers>), L
         .map_err(|source| LoadError::Read { path: dir.clone(), source })?;
     let mut waived = BTreeMap::new();
     for (path, read) in files.into_iter().zip(read) {
-        let Some((imports, waivers)) = read? else { continue };
+        let Some(Read { imports, waivers, adds_paths: _ }) = read? else { continue };
         if !waivers.is_empty() {
             waived.insert(format!("{}/{COMMON}/{path}", shown(&layout.code)), waivers);
         }
@@ -163,14 +171,24 @@ fn load_shared(layout: &Layout) -> Result<(Shared, BTreeMap<String, Waivers>), L
     Ok((shared, waived))
 }
 
-type Read = (Result<Vec<Import>, SyntaxError>, Waivers);
+/// What was read in a Python file.
+struct Read {
+    imports: Result<Vec<Import>, SyntaxError>,
+    waivers: Waivers,
+    /// It says where modules lie.
+    adds_paths: bool,
+}
 
 /// A Python file; `None` where it has gone meanwhile.
 fn read_python(path: &Path) -> Result<Option<Read>, LoadError> {
     let Some(bytes) = read(path)? else { return Ok(None) };
     Ok(Some(match source::text(bytes) {
-        Ok(text) => (imports::imports(&text), Waivers::read(&text)),
-        Err(error) => (Err(error), Waivers::default()),
+        Ok(text) => Read {
+            imports: imports::imports(&text),
+            waivers: Waivers::read(&text),
+            adds_paths: text.contains("sys.path"),
+        },
+        Err(error) => Read { imports: Err(error), waivers: Waivers::default(), adds_paths: false },
     }))
 }
 
@@ -256,7 +274,12 @@ fn kind(path: &str) -> Option<Kind> {
     }
 }
 
-fn one(layout: &Layout, project: &Project, task: &Task<'_>) -> Result<Vec<Finding>, LoadError> {
+fn one(
+    layout: &Layout,
+    environments: &Environments<'_>,
+    project: &Project,
+    task: &Task<'_>,
+) -> Result<Vec<Finding>, LoadError> {
     let mut found = Vec::new();
     match *task {
         Task::Settings(name) => {
@@ -277,11 +300,18 @@ fn one(layout: &Layout, project: &Project, task: &Task<'_>) -> Result<Vec<Findin
             let named = project.path(&tree.name, file);
             match kind(file) {
                 Some(Kind::Python) => {
-                    if let Some((imports, waivers)) = read_python(&path)? {
+                    if let Some(Read { imports, waivers, adds_paths }) = read_python(&path)? {
                         let python =
                             PythonFile { owner: Owner::Experiment(tree), path: file, imports: &imports };
                         let provided = |top: &str| is_provided(layout, &tree.name, top);
                         found = check::python_file(project, &python, &provided);
+                        if let Ok(imports) = &imports {
+                            environments.imports(index, file, imports, &waivers, &found);
+                        }
+                        if adds_paths {
+                            environments.adds_paths(index);
+                        }
+                        found.extend(environments.shadowed(index, file));
                         waivers.apply(&named, &mut found);
                     }
                 }
@@ -300,6 +330,12 @@ fn one(layout: &Layout, project: &Project, task: &Task<'_>) -> Result<Vec<Findin
                                 check::dockerfile::dockerfile(&named, &text, &mut found);
                             } else if check::requirements::that_counts(tree) == Some(file) {
                                 elsewhere = requirements_of(project, &tree.name, &path, &mut found);
+                            }
+                            if Environments::is_lock(file) {
+                                let (own, other) =
+                                    environments.stale(index).into_iter().partition(|it| it.file == named);
+                                found.extend::<Vec<_>>(own);
+                                elsewhere.extend::<Vec<_>>(other);
                             }
                         } else if job::is_job_file(file, &text) {
                             for script in job::job(project, tree, file, &text, &mut found) {

@@ -13,11 +13,11 @@ mod ledger;
 mod listing;
 mod local;
 mod memory;
-mod naming;
+pub mod naming;
 mod read;
 mod resolve;
 mod resume;
-mod sources;
+pub mod sources;
 
 use std::collections::{HashMap, HashSet};
 use std::io;

@@ -185,6 +185,30 @@ pub static REQUIREMENTS_UNPINNED: Rule = Rule {
     way_out: "Write every line as `name==version`.",
 };
 
+pub static ENVIRONMENT_MISSING: Rule = Rule {
+    name: "environment-missing",
+    says: "Code of an experiment, or shared code that it has linked, imports a package that neither its lock, its \
+           requirements nor its Dockerfile has. Nothing that happens to be installed is looked at; where the base image may \
+           bring packages of its own, or a package is pinned whose modules nobody knows, nothing is said.",
+    why: "in the image the import fails, or finds whatever version another package brings along",
+    way_out: "`scaf env lock EXPERIMENT`; what is right as it is: `waive` under `[env]` in `scaf.toml`.",
+};
+
+pub static ENVIRONMENT_STALE_LOCK: Rule = Rule {
+    name: "environment-stale-lock",
+    says: "An experiment's `requirements.lock` does not hold what its `requirements.txt` asks for, is of other requirements \
+           than those that are there, or for another Python than the base image has.",
+    why: "the image is made from the lock, so what was changed since is not in it",
+    way_out: "`scaf env lock EXPERIMENT`.",
+};
+
+pub static ENVIRONMENT_SHADOWED: Rule = Rule {
+    name: "environment-shadowed",
+    says: "A module at the top of an experiment is called like one of Python's own.",
+    why: "every package that imports Python's finds the experiment's, or the experiment's is never found",
+    way_out: "Give it another name.",
+};
+
 pub static SETTINGS_EXPERIMENT: Rule = Rule {
     name: "settings-experiment",
     says: "`scaf.toml` or `scaf.local.toml` has a table for an experiment that is not there.",
@@ -200,7 +224,7 @@ pub static UNKNOWN_WAIVER: Rule = Rule {
 };
 
 /// Every rule, in the order of the reference.
-pub static RULES: [&Rule; 25] = [
+pub static RULES: [&Rule; 28] = [
     &LAYER_DATA_SCIENCE,
     &LAYER_SPECIFICATION,
     &EXPERIMENT_IMPORTS_EXPERIMENT,
@@ -218,6 +242,9 @@ pub static RULES: [&Rule; 25] = [
     &DOCKERFILE_MISSING,
     &DOCKERFILE_INVALID,
     &REQUIREMENTS_UNPINNED,
+    &ENVIRONMENT_MISSING,
+    &ENVIRONMENT_STALE_LOCK,
+    &ENVIRONMENT_SHADOWED,
     &PLACEHOLDER,
     &JOB_FILE_MISSING,
     &JOB_INPUT_UNDEFINED,

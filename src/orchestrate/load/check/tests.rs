@@ -28,9 +28,12 @@ impl Tree {
         tree.write("src/common/io/csv.py", "from common.text import clean\n");
         for name in ["digits", "vision/ocr"] {
             tree.write(&format!("src/{name}/environment/Dockerfile"), "FROM python:3.12-slim\n");
-            tree.write(&format!("src/{name}/environment/requirements.txt"), "numpy==2.0.0\n");
+            tree.write(
+                &format!("src/{name}/environment/requirements.txt"),
+                "numpy==2.0.0\nkubernetes==30.0\ndocker==7.0\n",
+            );
             tree.write(&format!("src/{name}/train.py"), "import os\nimport numpy\nimport helpers\n");
-            tree.write(&format!("src/{name}/helpers.py"), "import mlflow\n");
+            tree.write(&format!("src/{name}/helpers.py"), "import numpy as mlflow\n");
             tree.write(&format!("src/{name}/outputs/ignored.py"), "import kubernetes\n");
             tree.write(
                 &format!("src/{name}/job.yaml"),
@@ -155,6 +158,22 @@ fn broken(rule: &str) -> (Tree, &'static str) {
             )
             .unwrap();
             "src/vision/ocr/caf\u{fffd}.txt:1:1"
+        }
+        "environment-missing" => {
+            tree.write(
+                "src/digits/deep/see.py",
+                "import os\ndef f():\n    import cv2\n    import cv2.data\n",
+            );
+            "src/digits/deep/see.py:3:12"
+        }
+        "environment-stale-lock" => {
+            let lock = "src/digits/environment/requirements.lock";
+            tree.write(lock, "kubernetes==30.0\ndocker==7.0\nnumpy==1.0\n");
+            "src/digits/environment/requirements.txt:1:1"
+        }
+        "environment-shadowed" => {
+            tree.write("src/digits/random.py", "");
+            "src/digits/random.py:1:1"
         }
         "placeholder" => {
             tree.write(
@@ -485,4 +504,64 @@ fn hostile_python_is_survived() {
         tree.write(&format!("src/digits/{name}.py"), &text);
     }
     assert!(tree.found().iter().all(|finding| finding.rule == "syntax"));
+}
+
+#[test]
+fn imports_are_held_against_what_the_environment_has() {
+    let tree = Tree::new();
+    let run = "src/digits/run.py";
+    tree.write(run, "import sklearn.svm\nimport akme\n");
+    let missing = |tree: &Tree| -> Vec<String> {
+        let found = tree.found();
+        assert!(found.iter().all(|it| it.rule == "environment-missing"), "{found:?}");
+        found.iter().map(|it| format!("{} {}", place(it), it.message)).collect()
+    };
+    let rest = "which the environment of `digits` does not pin";
+    let sklearn =
+        format!("{run}:1:8 environment-missing `sklearn.svm` of `scikit-learn` is imported, {rest}");
+    let acme = format!("{run}:2:8 environment-missing `akme` is imported, presumably of `akme`, {rest}");
+    assert_eq!(missing(&tree), [sklearn.clone(), acme]);
+    assert_eq!(tree.found()[0].hint, "scaf env lock digits");
+    // Nobody knows what another package brings, or what a path that is added leads to.
+    let requirements = "src/digits/environment/requirements.txt";
+    let own = "numpy==2.0.0\n";
+    tree.write(requirements, &format!("{own}corp-suite==1.0\n"));
+    assert_eq!(missing(&tree), std::slice::from_ref(&sklearn));
+    tree.write(requirements, own).write("src/digits/start.py", "import sys\nsys.path.append('/x')\n");
+    assert_eq!(missing(&tree), std::slice::from_ref(&sklearn));
+    // What the environment has in other ways, what may fail, what is for tests, and what is waived.
+    let dockerfile = "src/digits/environment/Dockerfile";
+    tree.write(dockerfile, "FROM python:3.12-slim\nRUN pip install scikit-learn==1.5.0\n");
+    assert_eq!(missing(&tree), [] as [&str; 0]);
+    tree.write(dockerfile, "FROM corp/base:1\n");
+    assert_eq!(missing(&tree), [] as [&str; 0]);
+    tree.write(dockerfile, "FROM python:3.12-slim\n");
+    tree.write(run, "try:\n    import sklearn\nexcept ImportError:\n    pass\n");
+    tree.write("src/digits/tests/test_x.py", "import pytest, cv2\n");
+    assert_eq!(missing(&tree), [] as [&str; 0]);
+    tree.write(run, "import sklearn  # scaf: allow environment-missing: the image of the cluster has it\n");
+    assert_eq!(missing(&tree), [] as [&str; 0]);
+    tree.write(run, "import sklearn\n").write("scaf.toml", "[env]\nwaive = [\"Scikit_learn\"]\n");
+    assert_eq!(missing(&tree), [] as [&str; 0]);
+}
+
+#[test]
+fn what_shared_code_imports_is_asked_of_those_that_have_linked_it() {
+    let tree = Tree::new();
+    tree.write("src/common/plots.py", "import seaborn\n");
+    assert_eq!(tree.places(), [] as [&str; 0]);
+    for (name, up) in [("digits", "../.."), ("vision/ocr", "../../..")] {
+        tree.write(&format!("src/{name}/common/__init__.py"), "");
+        tree.link(&format!("src/{name}/common/plots.py"), &format!("{up}/common/plots.py"));
+    }
+    let found = tree.found();
+    assert_eq!(found.iter().map(place).collect::<Vec<_>>(), ["src/common/plots.py:1:8 environment-missing"]);
+    assert_eq!(
+        found[0].message,
+        "`seaborn` is imported, and not pinned by `digits`, `vision/ocr`, which have linked this"
+    );
+    tree.write("src/digits/environment/requirements.txt", "numpy==2.0.0\nseaborn==0.13\n");
+    assert_eq!(tree.found()[0].hint, "scaf env lock vision/ocr");
+    tree.write("src/common/plots.py", "import seaborn  # scaf: allow environment-missing\n");
+    assert_eq!(tree.places(), [] as [&str; 0]);
 }
