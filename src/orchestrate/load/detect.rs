@@ -174,7 +174,8 @@ fn shown(path: &Path, root: &Path) -> String {
 
 /// A file that was named is what it is named for, wherever it lies.
 fn source_of(path: &Path, root: &Path, was_named: bool) -> Option<Source> {
-    let form = Form::of(path.file_name()?.to_str()?).filter(|form| *form != Form::Yaml)?;
+    let form =
+        Form::of(path.file_name()?.to_str()?).filter(|form| matches!(form, Form::Python | Form::Notebook))?;
     let shown = shown(path, root);
     let role = match form {
         Form::Notebook => Role::Notebook,

@@ -323,16 +323,17 @@ impl<'r, 'a> Finder<'r, 'a> {
         let Some(value) = value else { return (rule.needs.clone(), rule.certain) };
         let written = self.written(value);
         let mut needs = Needs::new();
-        let mut matched = Vec::new();
+        let mut matched: Vec<Needs> = Vec::new();
         for text in &written {
             let Some(more) = rule.literal_for(text) else { continue };
-            matched.push(more);
-            for any_of in more {
-                let filled: Vec<String> = any_of.iter().map(|name| filled(name, text)).collect();
-                if !needs.contains(&filled) {
-                    needs.push(filled);
+            let more: Needs =
+                more.iter().map(|any_of| any_of.iter().map(|name| filled(name, text)).collect()).collect();
+            for any_of in &more {
+                if !needs.contains(any_of) {
+                    needs.push(any_of.clone());
                 }
             }
+            matched.push(more);
         }
         if let Some(first) = matched.first() {
             // Of several values that a name may have, which it is may be for a run to tell.
@@ -348,9 +349,10 @@ impl<'r, 'a> Finder<'r, 'a> {
     /// Whether an expression is one of several.
     fn is_choice(&self, value: &Expr) -> bool {
         match value {
-            Expr::If(_) => true,
+            Expr::If(_) | Expr::Subscript(_) => true,
+            Expr::Call(call) => last_name(&call.func) == Some("get"),
             Expr::Name(name) => match self.names.values(&name.id) {
-                [only] => matches!(only, Expr::If(_)),
+                [only] => !only.is_name_expr() && self.is_choice(only),
                 values => values.len() > 1,
             },
             _ => false,
@@ -396,7 +398,11 @@ impl<'r, 'a> Finder<'r, 'a> {
                 .filter_map(|item| item.key.as_ref())
                 .flat_map(|key| self.written(key))
                 .collect(),
-            _ => self.names.known_texts(value),
+            _ => {
+                let known = self.names.known_texts(value);
+                let default = if known.is_empty() { self.names.default_of(value) } else { None };
+                default.map_or(known, |default| self.names.known_texts(default))
+            }
         }
     }
 

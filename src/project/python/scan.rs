@@ -12,6 +12,7 @@ pub(crate) mod names;
 mod nesting;
 mod place;
 mod script_block;
+mod shell;
 pub(crate) mod text;
 pub(crate) mod walk;
 pub(crate) mod words;
@@ -35,6 +36,7 @@ use walk::{Triggers, Walk, Walked};
 
 pub(crate) use calls::Setting;
 pub use script_block::ScriptBlock;
+pub use shell::scan_shell;
 
 /// What a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

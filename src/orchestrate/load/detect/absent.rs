@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use super::{Run, leads};
+use crate::project::python::requirements::normalised;
 use crate::project::python::scan::Base;
 use crate::project::python::submodules;
 
@@ -67,6 +68,11 @@ impl<'a> Absent<'a> {
     pub fn is_own(&self, module: &str, names: &[String]) -> bool {
         let top = module.split('.').next().unwrap_or_default();
         self.built.contains(top) || self.is_elsewhere(module, names)
+    }
+
+    /// Whether the project's `setup.py` builds the distribution.
+    pub fn builds(&self, name: &str) -> bool {
+        self.built.contains(normalised(name).replace('-', "_").as_str())
     }
 
     /// Why nothing can be said of an import that nobody knows.

@@ -75,7 +75,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
             }
         }
     }
-    let Answer { mut all, attempts, unresolved, .. } = answer;
+    let Answer { mut all, attempts, unresolved, absent, .. } = answer;
     for (name, (tried, fallen_back)) in &attempts {
         // Another module of the same distribution is no way round it.
         if !tried.is_disjoint(fallen_back)
@@ -126,7 +126,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
     };
     detection.problems.sort();
     sort(&mut detection, all);
-    imply(&mut detection, run, declared);
+    imply(&mut detection, run, declared, &absent);
     detection.notebook_only = detection
         .third_party
         .iter()
@@ -358,7 +358,7 @@ fn libraries<'a>(run: &'a Run<'_>, declared: &Declared) -> HashMap<(u32, &'a str
     libraries
 }
 
-fn imply(detection: &mut Detection, run: &Run<'_>, declared: &Declared) {
+fn imply(detection: &mut Detection, run: &Run<'_>, declared: &Declared, absent: &Absent<'_>) {
     let installed = run.request.installed;
     let libraries = libraries(run, declared);
     for call in &run.ledger.calls {
@@ -370,6 +370,10 @@ fn imply(detection: &mut Detection, run: &Run<'_>, declared: &Declared) {
             continue;
         }
         let any_of: Vec<&str> = run.ledger.words.text(any_of).lines().collect();
+        // The project's own program.
+        if kind == Kind::Program && any_of.iter().any(|name| declared.is_own(name) || absent.builds(name)) {
+            continue;
+        }
         let place = place(&run.ledger.words, &run.sources, (file, line, cell), kind, what, why);
         let is_needed = |name: &&&str| detection.third_party.contains_key(&normalised(name));
         let is_there =

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::naming::Declared;
 use crate::orchestrate::load::specifications;
 use crate::project::python::requirements;
-use crate::project::python::specs::Platform;
+use crate::project::python::specs::{Platform, setup_cfg};
 
 /// A larger file is no list that a person keeps.
 const FILE_MAX: u64 = 1 << 20;
@@ -25,7 +25,10 @@ pub fn beside(root: &Path, asked: &[PathBuf], platform: &Platform) -> Declared {
             }
         }
         lists(&folder.join("requirements"), &mut declared);
-        if let Some(name) = own_name(&folder.join("pyproject.toml")) {
+        let said = own_name(&folder.join("pyproject.toml"));
+        if let Some(name) =
+            said.or_else(|| text(&folder.join("setup.cfg")).as_deref().and_then(setup_cfg::name))
+        {
             declared.set_own(&name);
         }
     }

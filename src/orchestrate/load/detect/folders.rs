@@ -117,6 +117,11 @@ impl Folders {
         if self.has_file(id, &file) {
             return Some(Found::File(self.path(id).join(file)));
         }
+        // Cython's, which is built before it is imported.
+        let file = format!("{name}.pyx");
+        if self.has_file(id, &file) {
+            return Some(Found::Extension(self.path(id).join(file)));
+        }
         folder.map(Found::Portion)
     }
 

@@ -56,13 +56,15 @@ fn imports(part: &Part, page: &mut Ledger) {
             page.asked.push(asked);
         }
     }
-    for program in part.scan.programs.iter().filter(|program| program.module) {
+    let started = part.scan.programs.iter().filter(|program| program.module);
+    // What a script starts besides may be a tool.
+    for program in started.filter(|program| !(part.is_shell && programs::is_tool(&program.name))) {
         page.asked.push(Asked {
             file: 0,
             line: program.line,
             cell: part.cell.unwrap_or(0),
             kind: soft(&program.guard).unwrap_or(Kind::Program),
-            is_hearsay: false,
+            is_hearsay: part.is_shell,
             module: page.words.id(&program.name),
             names: Word::NONE,
             what: page.words.id(&format!("python -m {}", program.name)),
@@ -106,7 +108,7 @@ fn import_at(part: &Part, import: &Import, words: &mut Words) -> Asked {
         line: import.line,
         cell: part.cell.unwrap_or(0),
         kind,
-        is_hearsay: false,
+        is_hearsay: part.is_shell,
         module,
         names: if import.how == How::From { words.lines(&import.names) } else { Word::NONE },
         what: module,
@@ -130,7 +132,7 @@ fn calls(part: &Part, page: &mut Ledger) {
                 line: program.line,
                 cell,
                 kind: Kind::Program,
-                certain: true,
+                certain: !part.is_shell || programs::is_launcher(&program.name),
                 any_of: page.words.id(distribution),
                 what: page.words.id(&program.name),
                 why: Word::NONE,

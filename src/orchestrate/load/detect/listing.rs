@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use super::sources::Form;
 use crate::orchestrate::load::bundle::digests::Stamp;
 
 /// Of more entries than this in one folder the rest is not looked at.
@@ -120,11 +121,12 @@ fn folder_matters(name: &str) -> bool {
 
 /// Code, what may name code, and what says how a folder is to be taken.
 fn file_matters(name: &str) -> bool {
+    let is_other = |name: &str| {
+        name.rsplit_once('.')
+            .is_some_and(|(_, ending)| matches!(ending, "pyx" | "so" | "pyd" | "pth" | "egg-link"))
+    };
     matches!(name, ".gitignore" | "pyvenv.cfg")
-        || !name.starts_with('.')
-            && name.rsplit_once('.').is_some_and(|(_, ending)| {
-                matches!(ending, "py" | "pyw" | "ipynb" | "yaml" | "yml" | "so" | "pyd" | "pth" | "egg-link")
-            })
+        || !name.starts_with('.') && (Form::of(name).is_some() || is_other(name))
 }
 
 pub fn is_compiled(name: &str) -> bool {
@@ -133,7 +135,7 @@ pub fn is_compiled(name: &str) -> bool {
 
 /// What `import` can find.
 pub fn is_module(name: &str) -> bool {
-    name.ends_with(".py") || is_compiled(name)
+    name.ends_with(".py") || name.ends_with(".pyx") || is_compiled(name)
 }
 
 #[cfg(test)]
@@ -165,7 +167,7 @@ mod tests {
         make(dir.path(), "__pycache__/a.pyc");
         make(dir.path(), "inner/c.py");
         assert!(seal.holds(dir.path()));
-        for name in ["d.py", "e.so", "new/f.txt", "g.ipynb", ".gitignore", "pyvenv.cfg"] {
+        for name in ["d.py", "e.so", "new/f.txt", "g.ipynb", "h.sh", "Procfile", ".gitignore", "pyvenv.cfg"] {
             make(dir.path(), name);
             assert!(!seal.holds(dir.path()), "{name}");
             let path = dir.path().join(name.split('/').next().unwrap());

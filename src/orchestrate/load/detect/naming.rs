@@ -110,7 +110,8 @@ pub fn name(dotted: &str, names: &[String], declared: &Declared) -> Named {
     }
     let mut longer = None;
     // `from google import genai` is decided by the name, as `import google.genai` is by the module.
-    for name in names {
+    // A module's name is not written like a class's.
+    for name in names.iter().filter(|name| !name.starts_with(char::is_uppercase)) {
         let full = format!("{dotted}.{name}");
         if let Some(found) = import_names::candidates(&full)
             && Some(&found) != import_names::candidates(dotted).as_ref()

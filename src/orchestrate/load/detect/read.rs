@@ -25,6 +25,9 @@ const NOTEBOOK_MAX: u64 = 256 << 20;
 /// A larger YAML file is data.
 const YAML_MAX: u64 = 1 << 20;
 
+/// A larger script unpacks itself.
+const SHELL_MAX: u64 = 1 << 20;
+
 /// What was found in a file.
 #[derive(Clone, Debug, Default)]
 pub struct Contents {
@@ -40,6 +43,8 @@ pub struct Contents {
 pub struct Part {
     pub cell: Option<u32>,
     pub scan: Scan,
+    /// It is a script of a shell.
+    pub is_shell: bool,
 }
 
 /// What the file says, and by what it is known to be the one that was read.
@@ -55,11 +60,12 @@ fn contents(file: &Source, target: &Target, stamp: &mut Stamp) -> Contents {
         Form::Python => PYTHON_MAX,
         Form::Notebook => NOTEBOOK_MAX,
         Form::Yaml => YAML_MAX,
+        Form::Shell => SHELL_MAX,
     };
     let problem = |line: Option<u32>, message: String| Problem { file: file.shown.clone(), line, message };
     let bytes = match bytes(&file.path, limit, stamp) {
         Ok(Some(bytes)) => bytes,
-        Ok(None) if file.form == Form::Yaml => return contents,
+        Ok(None) if matches!(file.form, Form::Yaml | Form::Shell) => return contents,
         Ok(None) => {
             let message = format!("is larger than {} MiB, and was not read", limit >> 20);
             contents.problems.push(problem(None, message));
@@ -76,7 +82,7 @@ fn contents(file: &Source, target: &Target, stamp: &mut Stamp) -> Contents {
             match source::text(bytes).and_then(|text| scan::scan(&text, target, scan::Kind::Script)) {
                 Ok(scan) => {
                     contents.problems.extend(scan.problems.iter().map(syntax));
-                    contents.parts.push(Part { cell: None, scan });
+                    contents.parts.push(Part { cell: None, scan, is_shell: false });
                 }
                 Err(error) => contents.problems.push(syntax(&error)),
             }
@@ -102,10 +108,16 @@ fn contents(file: &Source, target: &Target, stamp: &mut Stamp) -> Contents {
                 match scan {
                     Ok(scan) => {
                         contents.problems.extend(scan.problems.iter().map(in_cell));
-                        contents.parts.push(Part { cell: number, scan });
+                        contents.parts.push(Part { cell: number, scan, is_shell: false });
                     }
                     Err(error) => contents.problems.push(in_cell(&error)),
                 }
+            }
+        }
+        Form::Shell => {
+            if let Ok(text) = String::from_utf8(bytes) {
+                let scan = scan::scan_shell(&text, target);
+                contents.parts.push(Part { cell: None, scan, is_shell: true });
             }
         }
         Form::Yaml => {

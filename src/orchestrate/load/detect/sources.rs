@@ -26,14 +26,20 @@ pub enum Form {
     Notebook,
     /// Class paths stand in it.
     Yaml,
+    /// A script that starts programs.
+    Shell,
 }
 
 impl Form {
     pub fn of(name: &str) -> Option<Self> {
+        if name == "Procfile" {
+            return Some(Self::Shell);
+        }
         match name.rsplit_once('.')?.1 {
             "py" | "pyw" => Some(Self::Python),
             "ipynb" => Some(Self::Notebook),
             "yaml" | "yml" => Some(Self::Yaml),
+            "sh" | "bash" | "slurm" | "sbatch" => Some(Self::Shell),
             _ => None,
         }
     }

@@ -224,7 +224,10 @@ fn names_that_are_used() {
         names("import lightning as L\nL.pytorch.loggers.TensorBoardLogger('x')\n"),
         ["tensorboard|tensorboardX"]
     );
-    assert_eq!(names("import transformers as tf\ntf.T5Tokenizer.from_pretrained('x')\n"), ["sentencepiece"]);
+    assert_eq!(
+        names("import transformers as tf\ntf.T5Tokenizer.from_pretrained('x')\n"),
+        ["protobuf?", "sentencepiece"]
+    );
     assert_eq!(
         names("from transformers import TFBertModel\nTFBertModel.from_pretrained(x)\n"),
         ["tensorflow", "tf-keras"]
@@ -256,6 +259,7 @@ def f(tokenizer: MarianTokenizer): XLMTokenizer.from_pretrained('x')
         implied(source),
         [
             "1 transformers/older-sentencepiece-tokenizers: sentencepiece?",
+            "1 transformers/protobuf: protobuf?",
             "1 transformers/sentencepiece-tokenizers: sentencepiece?",
             "2 pytorch_lightning/loggers: mlflow?",
             "2 pytorch_lightning/loggers: comet-ml?",
@@ -318,4 +322,39 @@ fn what_is_said_of_a_call() {
     assert_eq!((implied.line, implied.column), (3, 13));
     assert!(implied.call.starts_with("pd.read_parquet( path, columns=['aaa") && implied.call.ends_with('…'));
     assert_eq!(implied.call.chars().count(), LONGEST_CALL);
+}
+
+#[test]
+fn defaults_of_the_command_line_are_what_is_meant_where_nothing_else_is_said() {
+    let source = "\
+import argparse, gym, click
+from transformers import TrainingArguments
+parser.add_argument('-e', '--env-id', default='LunarLander-v2')
+parser.add_argument('--optim', dest='optimizer', default='paged_adamw_8bit')
+parser.add_argument('--report', default=None)
+@click.option('--other', default='CarRacing-v2')
+def main(other):
+    gym.make(args.env_id)
+    gym.make(other)
+    TrainingArguments('o', optim=args.optimizer, report_to=args.report, deepspeed=args.report)
+";
+    assert_eq!(names(source), ["accelerate", "bitsandbytes", "box2d-py|box2d", "deepspeed?", "torch"]);
+}
+
+#[test]
+fn what_is_one_of_several_is_needed_perhaps() {
+    let source = "\
+import spacy
+MODELS = {'en': 'en_core_web_sm', 'de': 'de_core_news_sm'}
+def f(language): return spacy.load(MODELS[language])
+";
+    assert_eq!(names(source), ["de-core-news-sm?", "en-core-web-sm?"]);
+    assert_eq!(
+        names("import spacy\nfor x in ['en_core_web_sm', 'de_core_news_sm']:\n    spacy.load(x)\n").len(),
+        2
+    );
+    assert_eq!(
+        names("import spacy\nspacy.load('en_core_web_sm' if x else 'de_core_news_sm')\n"),
+        ["de-core-news-sm?", "en-core-web-sm?"]
+    );
 }

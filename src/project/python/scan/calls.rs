@@ -96,7 +96,7 @@ pub(super) static CALLS: LazyLock<Set> = LazyLock::new(|| {
 pub(super) static KEYWORDS: LazyLock<Set> = LazyLock::new(|| Set::new(["_target_".to_owned()]));
 
 /// Parts of a text without which none of the above can matter.
-pub(super) const SIGNS: [&str; 27] = [
+pub(super) const SIGNS: [&str; 28] = [
     "import_module",
     "__import__",
     "importorskip",
@@ -122,6 +122,7 @@ pub(super) const SIGNS: [&str; 27] = [
     "os.environ",
     "putenv",
     "Extension(",
+    "setuptools",
     "py_modules",
     "package_dir",
 ];
@@ -158,6 +159,13 @@ pub(super) struct At {
     column: u32,
     guard: Guard,
     in_function: bool,
+}
+
+impl At {
+    /// A line of a shell.
+    pub(super) fn line(line: u32) -> Self {
+        Self { line, column: 1, guard: Guard::None, in_function: false }
+    }
 }
 
 impl<'r, 'a> Reader<'r, 'a> {
@@ -314,10 +322,15 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// `setup(py_modules=[…], package_dir={…})`
+    /// `setup(name="…", py_modules=[…], package_dir={…})`
     fn set_up(&mut self, call: &ExprCall) {
-        let listed = call.arguments.find_keyword("py_modules");
-        let modules = listed.map(|keyword| self.names.known_texts(&keyword.value)).unwrap_or_default();
+        let said = |keyword: &str| {
+            let keyword = call.arguments.find_keyword(keyword);
+            keyword.map(|keyword| self.names.known_texts(&keyword.value)).unwrap_or_default()
+        };
+        // A project is most often called like its module.
+        let modules = said("name").into_iter().map(|name| name.replace('-', "_")).chain(said("py_modules"));
+        let modules: Vec<String> = modules.collect();
         let folders = call.arguments.find_keyword("package_dir");
         let folders = folders.into_iter().flat_map(|keyword| match &keyword.value {
             Expr::Dict(dict) => dict.items.iter().filter_map(|item| item.key.as_ref()).collect(),
@@ -654,9 +667,7 @@ impl Reader<'_, '_> {
     /// Lines of a cell for a shell.
     pub(super) fn shell_cell(&mut self, first: u32, text: &str) {
         for (index, line) in (0..).zip(text.lines()) {
-            let at =
-                At { line: first.saturating_add(index), column: 1, guard: Guard::None, in_function: false };
-            self.line(line, Kind::Script, &at);
+            self.line(line, Kind::Script, &At::line(first.saturating_add(index)));
         }
     }
 

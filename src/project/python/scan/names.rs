@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use ruff_python_ast::{Expr, ExprAttribute, ExprName};
+use ruff_python_ast::{Expr, ExprAttribute, ExprCall, ExprName};
 
 /// What a loop goes over, and which part of its elements a name is given, where it is one of several.
 pub(super) type Loop<'a> = (&'a Expr, Option<usize>);
@@ -47,6 +47,8 @@ pub(crate) struct Names<'a> {
     attributes: HashMap<&'a str, Vec<&'a Expr>>,
     /// `x: T`, by `x`.
     annotations: HashMap<&'a str, Vec<&'a Expr>>,
+    /// Defaults of options on the command line, by the name that the code reads them by.
+    defaults: HashMap<String, Vec<&'a Expr>>,
     /// Whether values are kept: a walk that asks for no values is spared them.
     keeps_values: bool,
     all_steps: Steps,
@@ -104,6 +106,40 @@ impl<'a> Names<'a> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// `add_argument("--env-id", default=value)`: what `args.env_id` is where nothing else is said.
+    pub(super) fn option(&mut self, call: &'a ExprCall) {
+        if !self.keeps_values {
+            return;
+        }
+        let text = |expr: &'a Expr| match expr {
+            Expr::StringLiteral(text) => Some(text.value.to_str()),
+            _ => None,
+        };
+        let keyword = |name: &str| call.arguments.find_keyword(name).map(|keyword| &keyword.value);
+        let Some(default) = keyword("default") else { return };
+        // The first long one counts, else the first.
+        let words: Vec<&str> = call.arguments.args.iter().filter_map(text).collect();
+        let first = words.iter().find(|word| word.starts_with("--")).or(words.first()).copied();
+        if let Some(name) = keyword("dest").and_then(text).or(first) {
+            let name = name.trim_start_matches('-').replace('-', "_");
+            self.defaults.entry(name).or_default().push(default);
+        }
+    }
+
+    /// What an expression is by default, where it is an option of the command line: `args.env_id`, or `env_id` where the
+    /// function has it as a parameter.
+    pub(crate) fn default_of(&self, expr: &Expr) -> Option<&'a Expr> {
+        let name = match expr {
+            Expr::Attribute(attribute) if !self.is_imported(expr) => attribute.attr.as_str(),
+            Expr::Name(name) if self.values(&name.id).is_empty() => name.id.as_str(),
+            _ => return None,
+        };
+        match self.defaults.get(name)?.as_slice() {
+            [only] => Some(*only),
+            _ => None,
         }
     }
 

@@ -304,7 +304,14 @@ impl<'a> Walk<'a> {
     }
 
     fn branches(&mut self, stmt: &'a StmtIf) {
-        let (body, mut otherwise) = self.guards(&stmt.test);
+        let (mut body, mut otherwise) = self.guards(&stmt.test);
+        // What fails where the module is not there needs it.
+        if let (Some(Guard::Tried { .. }), Some(last)) = (&body, stmt.elif_else_clauses.last())
+            && last.test.is_none()
+            && self.ends(&last.body)
+        {
+            body = None;
+        }
         self.is_program |= self.functions == 0 && is_main(&stmt.test);
         if let Some(Guard::Fallback { attempt }) = body
             && self.functions == 0
@@ -601,6 +608,12 @@ impl<'a> Visitor<'a> for Walk<'a> {
             Expr::Call(call) => {
                 if self.is_looked_at(triggers, call) {
                     self.see(What::Call(call));
+                }
+                // Those of argparse and of click.
+                if let Expr::Attribute(it) = &*call.func
+                    && matches!(it.attr.as_str(), "add_argument" | "option")
+                {
+                    self.names.option(call);
                 }
                 self.called = Some(call.func.range());
                 if !self.watched.is_empty() {

@@ -31,6 +31,16 @@ pub fn read(content: &str) -> Specification {
     specification
 }
 
+/// What the project is called.
+pub fn name(content: &str) -> Option<String> {
+    let (_, metadata) = content.split_once("[metadata]")?;
+    let lines = metadata.lines().skip(1).take_while(|line| !line.starts_with('['));
+    lines
+        .filter_map(|line| line.split_once('='))
+        .find(|(key, _)| *key.trim_end() == *"name")
+        .map(|(_, name)| name.trim().to_owned())
+}
+
 fn value(section: &str, key: &str, text: &str, line: usize, specification: &mut Specification) {
     let groups = match (section, key) {
         ("options", "python_requires") => {
@@ -73,6 +83,8 @@ mod tests {
                 (15, "pytest", &[Group::Extra("dev".into())])
             ]
         );
+        assert_eq!(name("[a]\nname = y\n[metadata]\nversion=1\nname = my-x\n[b]\n").as_deref(), Some("my-x"));
+        assert_eq!(name("[metadata]\nversion=1\n[b]\nname = no\n"), None);
         assert_eq!(read.python.as_deref(), Some(">=3.8"));
         assert_eq!(read.problems.iter().map(|it| it.line).collect::<Vec<_>>(), [11]);
         assert_eq!(read.includes.iter().map(|it| it.path.as_str()).collect::<Vec<_>>(), ["a.txt", "b.txt"]);

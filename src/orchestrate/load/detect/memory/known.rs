@@ -36,7 +36,7 @@ pub struct Known {
 /// Of more folders than this outside of the project nothing is kept.
 const PORTIONS_MAX: usize = 10_000;
 
-const FORMS: [Form; 3] = [Form::Python, Form::Notebook, Form::Yaml];
+const FORMS: [Form; 4] = [Form::Python, Form::Notebook, Form::Yaml, Form::Shell];
 const ROLES: [Role; 4] = [Role::Code, Role::Notebook, Role::Test, Role::Publishing];
 
 impl Row for Stamp {
