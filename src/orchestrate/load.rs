@@ -8,6 +8,7 @@ pub mod detect;
 pub mod environment;
 pub mod experiments;
 pub mod ground;
+pub mod in_step;
 pub mod installed;
 pub mod interpreter;
 pub mod job;

@@ -26,6 +26,7 @@ mod engine_run;
 mod engine_support;
 mod engine_twin;
 mod env_bad_input;
+mod env_before_run;
 mod env_check;
 mod env_detect;
 mod env_diff;

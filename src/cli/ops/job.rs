@@ -12,7 +12,7 @@ use crate::orchestrate::claim::Claim;
 use crate::orchestrate::execute::{self, World};
 use crate::orchestrate::host::{clock, git, who};
 use crate::orchestrate::load::job::{self as load_job, LoadedJob};
-use crate::orchestrate::load::{bundle, environment};
+use crate::orchestrate::load::{bundle, environment, in_step};
 use crate::orchestrate::planner;
 use crate::orchestrate::planner::run::Program;
 use crate::orchestrate::selection::HostMay;
@@ -221,12 +221,31 @@ impl Handover<'_> {
             self.overrides.extend(made);
         }
         let cache = self.context.digest_cache();
-        let surveyed = bundle::survey(&bundle::Request {
-            root: &layout.root,
-            source: &self.experiment.dir,
-            ignore_files: &[AZURE_IGNORE],
-            cache: cache.as_deref(),
-        })?;
+        let is_own = match &self.loaded.file.job {
+            Job::Command(job) => {
+                matches!(job.environment, JobEnvironment::Build { .. })
+                    && environment_of(job, &base, self.experiment).is_none()
+            }
+            Job::Other { .. } => false,
+        };
+        let settings = self.context.settings(self.project, self.experiment);
+        let (out_of_step, surveyed) = std::thread::scope(|scope| {
+            let out_of_step = scope
+                .spawn(|| is_own.then(|| in_step::against(self.experiment, &settings, cache.as_deref())));
+            let surveyed = bundle::survey(&bundle::Request {
+                root: &layout.root,
+                source: &self.experiment.dir,
+                ignore_files: &[AZURE_IGNORE],
+                cache: cache.as_deref(),
+            });
+            (out_of_step.join(), surveyed)
+        });
+        let surveyed = surveyed?;
+        let out_of_step = out_of_step.map_err(|_| Failure::ours("a part of the survey broke off"))?;
+        let folder = layout.shown(&self.experiment.dir);
+        if let Some(line) = in_step::line(self.experiment, folder, &out_of_step.unwrap_or_default()) {
+            self.context.ui.warning(&line);
+        }
         self.all_in(&surveyed.manifest)?;
         let hold = !self.context.global.dry_run;
         let mut claim = Claim::take(layout, &self.experiment.name, clock::now(), clock::seed(), hold)?;

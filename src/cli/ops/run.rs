@@ -16,7 +16,7 @@ use crate::orchestrate::engine::moby::run::SignalSource;
 use crate::orchestrate::execute::World;
 use crate::orchestrate::gpus::{self, Chosen, Giver, Wish};
 use crate::orchestrate::host::{clock, git, who};
-use crate::orchestrate::load::bundle;
+use crate::orchestrate::load::{bundle, in_step};
 use crate::orchestrate::planner::build::BuildFlags;
 use crate::orchestrate::planner::job::Located;
 use crate::orchestrate::planner::run::{Program, Request, Source, plan};
@@ -94,8 +94,11 @@ pub fn prepare(
 
     // What does not depend on each other is asked side by side: the repository, the experiment's files,
     // the engine.
-    let (git, surveyed, enclosed) = std::thread::scope(|scope| {
+    let own_environment = wanted.job.as_ref().is_none_or(|job| job.environment.is_none());
+    let asks = own_environment && is_told_of(wanted.intent);
+    let (git, in_step, surveyed, enclosed) = std::thread::scope(|scope| {
         let git = scope.spawn(|| git::state(layout, &experiment.name));
+        let in_step = scope.spawn(|| asks.then(|| in_step::against(experiment, &settings, cache.as_deref())));
         let surveyed = scope.spawn(|| {
             (!wanted.live).then(|| {
                 bundle::survey(&bundle::Request {
@@ -116,11 +119,12 @@ pub fn prepare(
             host: wanted.host,
             source: wanted.job.as_ref().and_then(|job| job.environment.as_ref()),
         });
-        (git.join(), surveyed.join(), enclosed)
+        (git.join(), in_step.join(), surveyed.join(), enclosed)
     });
     let gone = |_| Failure::ours("a part of the survey broke off");
     let surveyed = surveyed.map_err(gone)?.transpose()?;
     let git = git.map_err(gone)?;
+    let out_of_step = in_step.map_err(gone)?.unwrap_or_default();
     let enclosed = enclosed?;
     let Enclosed {
         engine,
@@ -136,6 +140,7 @@ pub fn prepare(
         fell_back,
         mut notes,
     } = enclosed;
+    notes.extend(in_step::line(experiment, layout.shown(&experiment.dir), &out_of_step));
     // As late as can be, so that nothing is held while an engine is asked.
     let wish = Wish::of(flags.gpus.as_ref(), &settings.engine.gpus);
     let mut gpus = gpus::choose(
@@ -267,6 +272,14 @@ pub fn prepare(
         kill_on_three_interrupts: wanted.kill_on_three_interrupts,
         gpus,
     })
+}
+
+/// Whether whoever starts such a run wants to know that code and pins do not go together.
+fn is_told_of(intent: Intent) -> bool {
+    match intent {
+        Intent::Local | Intent::Test | Intent::Jupyter | Intent::Job => true,
+        Intent::Terminal | Intent::Prove => false,
+    }
 }
 
 /// Data that somebody said lies elsewhere is not made of nothing: a run with none would be another one.
