@@ -25,24 +25,12 @@ use super::target::Target;
 const LONGEST_CALL: usize = 72;
 
 /// The sections of the libraries that a file imports.
+#[derive(Default)]
 pub(crate) struct Active {
     sections: Vec<&'static Section>,
 }
 
 impl Active {
-    pub(crate) fn of<'i>(imports: impl IntoIterator<Item = &'i Import>) -> Self {
-        let mut active = Self { sections: Vec::new() };
-        let mut last = "";
-        for import in imports.into_iter().filter(|import| import.level == 0) {
-            let top = import.top();
-            if top != last {
-                active.add(top);
-                last = top;
-            }
-        }
-        active
-    }
-
     /// Takes the rules about a library in, or those under a name in parentheses.
     pub(crate) fn add(&mut self, library: &str) {
         for section in sections(library) {

@@ -1,5 +1,6 @@
 //! Lines and columns of offsets in a text.
 
+use memchr::memchr2_iter;
 use ruff_text_size::TextSize;
 
 /// Turns offsets into lines and columns; quick where they are asked for in the order of the text.
@@ -26,14 +27,10 @@ impl<'a> Places<'a> {
             *self = Self::new(self.text);
         }
         let bytes = self.text.as_bytes();
-        for index in self.offset..place {
+        for index in memchr2_iter(b'\n', b'\r', &bytes[self.offset..place]) {
+            let index = self.offset + index;
             // A lone `\r` ends a line, too, for Python as for the parser.
-            let ends = match bytes[index] {
-                b'\n' => true,
-                b'\r' => bytes.get(index + 1) != Some(&b'\n'),
-                _ => false,
-            };
-            if ends {
+            if bytes[index] == b'\n' || bytes.get(index + 1) != Some(&b'\n') {
                 self.line += 1;
                 self.line_start = index + 1;
             }

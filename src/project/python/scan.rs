@@ -8,6 +8,7 @@ mod cell;
 mod command;
 mod condition;
 mod leaving;
+mod libraries;
 pub(crate) mod names;
 mod nesting;
 mod place;
@@ -20,7 +21,7 @@ pub(crate) mod words;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, packed};
 use ruff_python_ast::{Mod, PythonVersion, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, Parsed, parse_unchecked};
 use ruff_text_size::TextSize;
@@ -31,6 +32,7 @@ use super::places::Places;
 use super::target::Target;
 use calls::Reader;
 use cell::Cell;
+use libraries::Libraries;
 use names::Names;
 use walk::{Triggers, Walk, Walked};
 
@@ -311,10 +313,11 @@ impl<'a> Text<'a> {
 
 /// Scans texts that share their names.
 fn scan_together(texts: &[Text<'_>], target: &Target, kind: Kind, depth: u32) -> Vec<Scan> {
-    // Statements are few, and most often they say that nothing in the expressions matters.
-    let mut walk = Walk::new("", target, None);
-    let mut walked: Vec<Walked<'_>> = texts.iter().map(|text| walk.read(text.source, text.body())).collect();
-    let mut active = Active::of(walked.iter().flat_map(|walked| &walked.imports));
+    // Statements are few, and they say whether anything in the expressions matters.
+    let mut active = Active::default();
+    for text in texts {
+        Libraries::of(text.body()).for_each(|library| active.add(library));
+    }
     let signs = texts.iter().any(|text| SIGNS.is_match(text.source));
     let asked = signs || active.asks() || kind == Kind::Cell;
     let mut triggers = Triggers::default();
@@ -325,9 +328,9 @@ fn scan_together(texts: &[Text<'_>], target: &Target, kind: Kind, depth: u32) ->
             triggers.calls.add(&calls::CALLS);
             triggers.keywords.add(&calls::KEYWORDS);
         }
-        walk = Walk::new("", target, Some(&triggers));
-        walked = texts.iter().map(|text| walk.read(text.source, text.body())).collect();
     }
+    let mut walk = Walk::new("", target, asked.then_some(&triggers));
+    let walked: Vec<Walked<'_>> = texts.iter().map(|text| walk.read(text.source, text.body())).collect();
     let found = texts.iter().zip(walked).map(|(text, walked)| {
         let mut found = found(text, walked, &walk, &active, target, depth);
         if kind == Kind::Script && depth == 0 {
@@ -408,15 +411,24 @@ fn without_errors(source: &str, parsed: &Parsed<Mod>, imports: &mut Vec<Import>)
 static SIGNS: LazyLock<Signs> = LazyLock::new(|| Signs::of(&calls::SIGNS));
 
 /// Words of which any one in a text is enough.
-struct Signs(Option<AhoCorasick>);
+struct Signs {
+    /// By the processor's vectors, where it has them.
+    packed: Option<packed::Searcher>,
+    plain: Option<AhoCorasick>,
+}
 
 impl Signs {
     fn of(words: &[&str]) -> Self {
-        Self(AhoCorasick::new(words).ok())
+        let packed = packed::Searcher::new(words);
+        let plain = if packed.is_some() { None } else { AhoCorasick::new(words).ok() };
+        Self { packed, plain }
     }
 
     fn is_match(&self, text: &str) -> bool {
-        self.0.as_ref().is_none_or(|words| words.is_match(text))
+        match &self.packed {
+            Some(packed) => packed.find(text).is_some(),
+            None => self.plain.as_ref().is_none_or(|words| words.is_match(text)),
+        }
     }
 }
 

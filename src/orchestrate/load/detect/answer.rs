@@ -1,10 +1,12 @@
 //! From single places to one answer.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::Rc;
 
 use super::Run;
 use super::absent::{self, Absent};
-use super::ledger::{Asked, Call, Words};
+use super::ledger::{Asked, Call, Word, Words};
 use super::naming::{self, Declared, Named};
 use super::resolve::Outcome;
 use super::sources::Source;
@@ -29,6 +31,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
         all: BTreeMap::new(),
         attempts: BTreeMap::new(),
         unresolved: BTreeMap::new(),
+        named: HashMap::new(),
     };
     let mut stdlib = BTreeSet::new();
     let mut local: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
@@ -50,9 +53,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
                 answer.installed(asked, module, is_met, &[*distribution]);
             }
             Outcome::Missing { folder } => {
-                let names: Vec<String> =
-                    run.ledger.words.text(asked.names).lines().map(str::to_owned).collect();
-                if answer.missing(asked, module, &names, is_met, *folder) {
+                if answer.missing(asked, module, asked.names, is_met, *folder) {
                     local.entry(top).or_default();
                 }
             }
@@ -64,7 +65,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
                             answer.installed(asked, module, is_met, &[*distribution]);
                         }
                         Outcome::Missing { folder } => {
-                            answer.missing(asked, module, &[], is_met, *folder);
+                            answer.missing(asked, module, Word::NONE, is_met, *folder);
                         }
                         Outcome::Local { .. } => {
                             local.entry(top).or_default();
@@ -163,6 +164,15 @@ fn met(run: &Run<'_>) -> HashSet<Attempt> {
         .collect()
 }
 
+/// What a module that is nowhere is taken for.
+struct Meant {
+    named: Named,
+    /// What is taken out of the module.
+    names: Vec<String>,
+    is_generated: bool,
+    is_own: OnceCell<bool>,
+}
+
 struct Answer<'a> {
     words: &'a Words,
     files: &'a [Source],
@@ -174,9 +184,11 @@ struct Answer<'a> {
     /// By distribution, the attempts in which it is what is tried, and those in which it is what is fallen back on.
     attempts: BTreeMap<String, (HashSet<Attempt>, HashSet<Attempt>)>,
     unresolved: BTreeMap<String, Unresolved>,
+    /// What modules that are nowhere are the distributions of: the same ones are asked for in many files.
+    named: HashMap<(&'a str, Word), Rc<Meant>>,
 }
 
-impl Answer<'_> {
+impl<'a> Answer<'a> {
     fn place(&self, asked: &Asked, is_met: bool) -> Place {
         let kind = if is_met && asked.kind == Kind::Fallback { Kind::Optional } else { asked.kind };
         place(self.words, self.files, (asked.file, asked.line, asked.cell), kind, asked.what, asked.why)
@@ -189,28 +201,40 @@ impl Answer<'_> {
         let chosen = owners.iter().find(|owner| self.declared.has(owner.name())).or(owners.first());
         let Some(chosen) = chosen else { return };
         let others = owners.iter().filter(|owner| owner.normalised != chosen.normalised);
-        let others = others.map(|owner| owner.name().to_owned()).collect();
-        self.add((chosen.name(), Known::Installed, others), asked, module, is_met);
+        let others: Vec<String> = others.map(|owner| owner.name().to_owned()).collect();
+        self.add((chosen.name(), Known::Installed, &others), asked, module, is_met);
     }
 
     /// Takes in what is not installed; true where it is the code's own after all.
     fn missing(
         &mut self,
         asked: &Asked,
-        module: &str,
-        names: &[String],
+        module: &'a str,
+        names: Word,
         is_met: bool,
         has_folder: bool,
     ) -> bool {
-        if absent::is_generated(module, names) {
+        let (words, declared) = (self.words, self.declared);
+        let meant = self.named.entry((module, names)).or_insert_with(|| {
+            let names: Vec<String> = words.text(names).lines().map(str::to_owned).collect();
+            Rc::new(Meant {
+                named: naming::name(module, &names, declared),
+                is_generated: absent::is_generated(module, &names),
+                is_own: OnceCell::new(),
+                names,
+            })
+        });
+        let meant = Rc::clone(meant);
+        if meant.is_generated {
             return true;
         }
+        let is_own = || *meant.is_own.get_or_init(|| self.absent.is_own(module, &meant.names));
         let top = module.split('.').next().unwrap_or_default();
         let place = self.place(asked, is_met);
         let is_hard = place.kind.is_hard();
-        let named = naming::name(module, names, self.declared);
+        let named = &meant.named;
         let Named::Distribution { name, known, candidates } = named else {
-            if named != Named::Namespace && self.absent.is_own(module, names) {
+            if *named != Named::Namespace && is_own() {
                 return true;
             }
             if let Named::Nobodys(origin) = named
@@ -218,14 +242,14 @@ impl Answer<'_> {
                 && !asked.is_hearsay
             {
                 self.unresolved(module, place, &format!("it is in no package, but comes with {origin}"));
-            } else if named == Named::Dangling && is_hard && !asked.is_hearsay {
+            } else if *named == Named::Dangling && is_hard && !asked.is_hearsay {
                 let reason = "the code has no module of this name where Python would look for it, and no package is known by it";
                 self.unresolved(module, place, reason);
             }
             return false;
         };
-        if known == Known::Guess {
-            if has_folder || self.declared.is_own(top) || self.absent.is_own(module, names) {
+        if *known == Known::Guess {
+            if has_folder || self.declared.is_own(top) || is_own() {
                 return true;
             }
             if asked.is_hearsay {
@@ -242,7 +266,7 @@ impl Answer<'_> {
                 return false;
             }
         }
-        self.add((&name, known, candidates), asked, module, is_met);
+        self.add((name, *known, candidates), asked, module, is_met);
         false
     }
 
@@ -258,7 +282,7 @@ impl Answer<'_> {
 
     fn add(
         &mut self,
-        (name, known, candidates): (&str, Known, Vec<String>),
+        (name, known, candidates): (&str, Known, &[String]),
         asked: &Asked,
         module: &str,
         is_met: bool,
@@ -273,7 +297,7 @@ impl Answer<'_> {
         let (needed, heard) = self
             .all
             .entry(normalised)
-            .or_insert_with(|| (needed(name, known, candidates, self.installed), true));
+            .or_insert_with(|| (needed(name, known, candidates.to_vec(), self.installed), true));
         if known == Known::Table && needed.version.is_none() && needed.repository.is_none() {
             needed.repository = import_names::repository(module).map(str::to_owned);
         }

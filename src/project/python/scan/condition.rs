@@ -1,7 +1,7 @@
 //! Conditions that are known before the code runs: on the platform, the version, and type checking.
 
+use foldhash::HashMap;
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
 use ruff_python_ast::{BoolOp, CmpOp, Expr, Number, UnaryOp};
 

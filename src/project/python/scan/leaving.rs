@@ -1,6 +1,6 @@
 //! Whether statements are ever got past: what fails without a module needs it.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use ruff_python_ast::{ExceptHandler, Expr, Stmt};
 
@@ -53,13 +53,13 @@ fn exits(function: &Expr) -> bool {
 
 /// The same for the block: a `return` or `continue` leaves it as well.
 pub(super) fn leaves_block(body: &[Stmt]) -> bool {
-    leaves(body, &HashSet::new())
+    leaves(body, &HashSet::default())
         || matches!(body.last(), Some(Stmt::Return(_) | Stmt::Continue(_) | Stmt::Break(_)))
 }
 
 /// The functions of a file that end the program or raise whatever they are given.
 pub(super) fn enders(body: &[Stmt]) -> impl Iterator<Item = &str> {
-    let none = HashSet::new();
+    let none = HashSet::default();
     body.iter().filter_map(move |stmt| match stmt {
         Stmt::FunctionDef(function)
             if !function.is_async && leaves(&function.body, &none) && !comes_back(&function.body) =>

@@ -1,8 +1,8 @@
 //! What the names of a file stand for: modules and what was taken out of them, and values given to them.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 
+use foldhash::HashMap;
 use ruff_python_ast::{Expr, ExprAttribute, ExprCall, ExprName};
 
 /// What a loop goes over, and which part of its elements a name is given, where it is one of several.

@@ -15,7 +15,7 @@ pub fn scan_shell(text: &str, target: &Target) -> Scan {
         reader.line(&line, Kind::Cell, &At::line(number));
     }
     let Reader { variables, .. } = reader;
-    let active = Active::of([]);
+    let active = Active::default();
     let mut finder = Finder::new(&active, &names, target, text);
     for variable in variables {
         finder.word("(variables)", &variable);

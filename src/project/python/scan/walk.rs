@@ -1,8 +1,7 @@
 //! The one walk through a file's statements: imports and their guards, and what is to be looked at once all
 //! names are known.
 
-use std::collections::{HashMap, HashSet};
-
+use foldhash::{HashMap, HashSet};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     BoolOp, CmpOp, Comprehension, ExceptHandler, Expr, ExprAttribute, ExprCall, ExprName, IpyEscapeKind,
@@ -133,13 +132,13 @@ impl<'a> Walk<'a> {
             functions: 0,
             guard: Guard::None,
             attempts: Vec::new(),
-            told_by: HashMap::new(),
-            truths: HashMap::new(),
-            required: HashSet::new(),
-            enders: HashSet::new(),
+            told_by: HashMap::default(),
+            truths: HashMap::default(),
+            required: HashSet::default(),
+            enders: HashSet::default(),
             is_program: false,
             renamed: Vec::new(),
-            watched: HashSet::new(),
+            watched: HashSet::default(),
             called: None,
             imports: Vec::new(),
             seen: Vec::new(),

@@ -1,6 +1,6 @@
 //! Sets of words that are asked for at every node of a tree, and are most often not there.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 /// How many bits say that a word is in no set; a power of two.
 const BITS: usize = 8192;
