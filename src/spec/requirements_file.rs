@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 
 use super::pin::Pin;
 use crate::project::python::index_option::IndexOption;
+use crate::project::python::requirements;
 use lines::{Item, Kind};
 
 /// Where in the code something is wanted.
@@ -129,7 +130,7 @@ const SHOWN_PLACES: usize = 3;
 /// The file with these contents; an empty text for one that is not there yet.
 pub fn edit(text: &str, contents: &Contents) -> Edited {
     let (bom, body) = text.strip_prefix('\u{feff}').map_or(("", text), |body| ("\u{feff}", body));
-    let end = if body.contains("\r\n") { "\r\n" } else { "\n" };
+    let usual = if body.contains("\r\n") { "\r\n" } else { "\n" };
     let mut edit = Edit { items: lines::read(body), edited: Edited::default() };
     let mut lines: BTreeMap<String, (Group, String, String)> = BTreeMap::new();
     for Wanted { pin, group, places, call } in &contents.wanted {
@@ -161,9 +162,12 @@ pub fn edit(text: &str, contents: &Contents) -> Edited {
     edit.add(new.collect(), body.trim().is_empty());
     edit.drop_empty_headlines();
     let Edit { items, mut edited } = edit;
-    for item in items {
-        edited.text.push_str(&item.text.replace("\r\n", "\n").replace('\n', end));
-        edited.text.push_str(end);
+    let last = items.len().saturating_sub(1);
+    for (index, Item { kind: _, text, line: _, end }) in items.into_iter().enumerate() {
+        edited.text.push_str(&text);
+        // What is the user's keeps its end, but for the last line of the file where another comes behind it.
+        let end = end.filter(|end| !end.is_empty() || index == last);
+        edited.text.push_str(end.as_deref().unwrap_or(usual));
     }
     edited.text.insert_str(0, bom);
     edited
@@ -184,6 +188,10 @@ pub fn own_line_numbers(text: &str) -> BTreeSet<usize> {
 pub struct OwnLines {
     pub requirements: Vec<String>,
     pub options: Vec<IndexOption>,
+    /// Folders and files of this machine: the line, and the text.
+    pub paths: Vec<(usize, String)>,
+    /// What is no requirement, though no comment either, and addresses that do not say of what they are.
+    pub wrong: Vec<(usize, String)>,
 }
 
 /// Those lines of a requirement file that are not scaf's.
@@ -191,16 +199,30 @@ pub fn own_lines(text: &str) -> OwnLines {
     let mut own = OwnLines::default();
     for item in lines::read(text.trim_start_matches('\u{feff}')) {
         match item.kind {
-            Kind::Own { .. } => own.requirements.extend(lines::requirement(&item.text)),
+            Kind::Own { names: _, line } => match lines::requirement(&item.text) {
+                Some(requirement) => own.requirements.push(requirement),
+                None => own.other(&item.text, line),
+            },
             Kind::OwnOption(option) => own.options.push(option),
-            Kind::Headline(_)
-            | Kind::Pin { .. }
-            | Kind::Suggestion { .. }
-            | Kind::Index { .. }
-            | Kind::Other => {}
+            Kind::Other => own.other(&item.text, item.line),
+            Kind::Headline(_) | Kind::Pin { .. } | Kind::Suggestion { .. } | Kind::Index { .. } => {}
         }
     }
     own
+}
+
+impl OwnLines {
+    /// A comment, an option, a path of this machine, or what nobody understands.
+    fn other(&mut self, text: &str, first: usize) {
+        for (line, text) in requirements::logical_lines(text) {
+            let line = first + line - 1;
+            if !requirements::read(&text).local.is_empty() {
+                self.paths.push((line, text));
+            } else if !text.starts_with('-') {
+                self.wrong.push((line, text));
+            }
+        }
+    }
 }
 
 struct Edit {
@@ -296,14 +318,14 @@ impl Edit {
 
     fn add(&mut self, new: Vec<(Group, String, String)>, is_new: bool) {
         if is_new && !new.is_empty() && self.items.iter().all(|item| item.text.trim().is_empty()) {
-            self.items = vec![Item { kind: Kind::Other, text: HEAD.to_owned() }];
+            self.items = vec![Item::new(Kind::Other, HEAD)];
         }
         for (group, what, line) in new {
             if !what.is_empty() {
                 self.edited.changes.push(Change::Added { now: what });
             }
             let at = self.place_in(group, &line);
-            self.items.insert(at, Item { kind: lines::kind(&line, 0), text: line });
+            self.items.insert(at, Item::new(lines::kind(&line, 0), line));
         }
     }
 
@@ -316,8 +338,8 @@ impl Edit {
             let later = Group::ALL.iter().filter(|other| **other > group);
             let before =
                 later.filter_map(|other| self.items.iter().position(|item| is_headline(item, *other)));
-            let blank = || Item { kind: Kind::Other, text: String::new() };
-            let headline = Item { kind: Kind::Headline(group), text: group.headline().to_owned() };
+            let blank = || Item::new(Kind::Other, "");
+            let headline = Item::new(Kind::Headline(group), group.headline());
             if let Some(at) = before.min() {
                 self.items.splice(at..at, [headline, blank()]);
                 at

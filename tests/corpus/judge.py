@@ -7,7 +7,8 @@ of its own each of these is imported there: the modules that `SCAF env detect` f
 import), and the names that the project's checked answer has. Distributions that only a call needs must be there.
 
 What fails has its reason in judge.toml, or the judge says so and ends with 1; so does a reason for something that
-works. Answers are kept as WORK/results/NAME.json; the environments are deleted one by one. --again judges what has an
+works. Answers are kept as WORK/results/NAME.json; the environments are deleted one by one, and what uv has fetched (in
+WORK/cache) when less than 12 GiB are free. --again judges what has an
 answer there, too. --installed DIR locks from that Python's distributions (environment.py makes one) instead of from none.
 """
 import argparse
@@ -27,6 +28,7 @@ STATE = pathlib.Path(os.environ.get("SCAF_TEST_STATE", "/var/tmp/scaf-test"))
 SECONDS = 300
 # For what talks to an index.
 LONGER = 3600
+FREE = 12 << 30
 TABLE = "| project | packages | modules | names of the answer | seconds | what fails, and why |\n| --- | --: | --: | --: | --: | --- |"
 
 IMPORT = """
@@ -153,7 +155,7 @@ def judged(name, asked, plan, empty):
     install = ["uv", "pip", "install", "-q", "--require-hashes", "--python", fresh / "bin/python", "-r", lock]
     status, _, err, answer["install_seconds"] = said(*install, folder=work)
     if status:
-        return answer | {"failed": "install", "message": err.strip()[-2000:]}
+        return answer | {"failed": "install", "message": f"status {status}: {err.strip()[-2000:]}"}
     status, out, err, _ = said(scaf, "env", "detect", "judged", "--json", "--python", interpreter, folder=work / "project")
     if status:
         return answer | {"failed": "detect", "message": err.strip()[-2000:]}
@@ -216,6 +218,7 @@ def main():
     projects = [project["name"] for project in tomllib.loads(asked.list.read_text())["project"]]
     if unknown := set(asked.names) - set(projects):
         sys.exit(f"error: not in {asked.list}: {', '.join(sorted(unknown))}")
+    os.environ["UV_CACHE_DIR"] = str(asked.work / "cache")
     plans = tomllib.loads((HERE / "judge.toml").read_text())
     results = asked.work / ("results-installed" if asked.installed else "results")
     results.mkdir(parents=True, exist_ok=True)
@@ -226,6 +229,8 @@ def main():
             continue
         plan, kept = plans.get(name, {}), results / f"{name}.json"
         if asked.again or not kept.exists():
+            if shutil.disk_usage(asked.work).free < FREE:
+                shutil.rmtree(asked.work / "cache", ignore_errors=True)
             answer = judged(name, asked, plan, empty)
             kept.write_text(json.dumps(answer, indent=1) + "\n")
             shutil.rmtree(asked.work / "environment", ignore_errors=True)

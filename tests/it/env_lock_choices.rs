@@ -88,3 +88,113 @@ fn what_only_tests_import_and_nobody_has_is_no_matter_of_the_image() {
     );
     ground.alone(&[]).ok();
 }
+
+/// The last release of a Python that is not the one in use, and another machine: by the metadata alone.
+#[test]
+fn extras_and_markers_are_those_of_the_target() {
+    let ground = Ground::new("import alpha\n");
+    ground
+        .install(
+            "alpha",
+            "1.0",
+            &[
+                "part",
+                "fast-part[core]>=1; extra == 'fast'",
+                "arm-part; extra == 'fast' and platform_machine == 'aarch64'",
+                "old-part; (extra == 'fast' or extra == 'slow') and python_full_version < '3.9.30'",
+                "slow-part; extra == 'slow'",
+                "windows-part; sys_platform == 'win32' and extra == 'fast'",
+                "pypy-part; platform_python_implementation != 'CPython'",
+            ],
+        )
+        .install("part", "1.0", &[])
+        .install("fast-part", "2.0", &["core-part; extra == 'core'", "other-part; extra == 'other'"])
+        .install("core-part", "1.0", &["alpha[slow]; python_version in '3.9, 3.10'"]);
+    for name in ["arm-part", "old-part", "slow-part"] {
+        ground.install(name, "1.0", &[]);
+    }
+    ground.test.write("src/exp/environment/requirements.txt", "alpha[fast]\n");
+    ground.alone(&["--platform", "linux-aarch64", "--python-version", "3.9"]).ok();
+    let all = ["alpha==1.0", "arm-part==1.0", "core-part==1.0", "fast-part==2.0", "old-part==1.0"];
+    assert_eq!(ground.pins(), [&all[..], &["part==1.0", "slow-part==1.0"]].concat());
+    ground.alone(&["--python-version", "3.12.1"]).ok();
+    assert_eq!(ground.pins(), ["alpha==1.0", "core-part==1.0", "fast-part==2.0", "part==1.0"]);
+    assert!(ground.locked().contains("# for: linux-x86_64, CPython 3.12.1"), "{}", ground.locked());
+}
+
+/// Builds of one version for CUDA keep their label and the index that has them; nothing is fetched for that.
+#[test]
+fn builds_for_cuda_come_with_their_index() {
+    let ground = Ground::new("import torch\nimport torchvision\nimport alpha\n");
+    ground.install("torch", "2.1.0+cu118", &["alpha"]).install(
+        "torchvision",
+        "0.16.0+cu118",
+        &["torch==2.1.0"],
+    );
+    ground.install("alpha", "1.0", &[]);
+    ground.alone(&[]).ok();
+    assert_eq!(ground.pins(), ["alpha==1.0", "torch==2.1.0+cu118", "torchvision==0.16.0+cu118"]);
+    let option = "--extra-index-url https://download.pytorch.org/whl/cu118";
+    assert_eq!(ground.locked().matches(option).count(), 1, "{}", ground.locked());
+    let line = format!("{option}  # why: torch==2.1.0+cu118\n");
+    assert!(ground.requirements().contains(&line), "{}", ground.requirements());
+    ground.alone(&["--accelerator", "cuda"]).ok();
+    assert_eq!(ground.pins().len(), 3);
+    // Where the user names the index, there is none of scaf's.
+    ground.test.write("src/exp/environment/requirements.txt", &format!("{option}\n"));
+    ground.alone(&[]).ok();
+    assert_eq!(ground.requirements().matches(option).count(), 1, "{}", ground.requirements());
+    assert_eq!(ground.locked().matches(option).count(), 1, "{}", ground.locked());
+}
+
+/// Not a byte of them changes but for scaf's own lines, and where scaf has none to add, the file is not written at all.
+#[test]
+fn odd_files_of_requirements_stay_as_they_are() {
+    let ground = Ground::new("import alpha\nimport beta\n");
+    ground.install("alpha", "1.0", &[]).install("beta", "2.0", &[]).install("gamma", "3.0", &[]);
+    for own in [
+        "beta==2.0\r\n# mine\ngamma",
+        "\u{feff}beta \\\r\n  ==2.0 \\\r\n  --hash=sha256:00\r\n",
+        "beta==2.0 ; python_version > '3'\n\n\n\n",
+        "gamma @ git+https://h.example/gamma.git@v1#subdirectory=x\nbeta\n--no-binary :none:\n",
+    ] {
+        ground.test.write("src/exp/environment/requirements.txt", own);
+        ground.alone(&[]).ok();
+        let text = ground.requirements();
+        let rest = text.strip_prefix(own).unwrap_or_else(|| panic!("{own:?} became {text:?}"));
+        assert!(rest.contains("alpha==1.0  # why: train.py:1") && !rest.contains("beta"), "{rest:?}");
+        let again = ground.alone(&[]).ok();
+        assert!(said(&again).contains("nothing has changed"), "{own:?}: {}", said(&again));
+        let whole = format!("{own}{}alpha", if own.ends_with('\n') { "" } else { "\n" });
+        ground.test.write("src/exp/environment/requirements.txt", &whole);
+        let outcome = ground.alone(&[]).ok();
+        assert!(!said(&outcome).contains("requirements.txt,"), "{}", said(&outcome));
+        assert_eq!(ground.requirements(), whole);
+    }
+}
+
+#[test]
+fn lines_that_mean_no_package_are_errors_and_paths_are_told() {
+    let ground = Ground::new("import alpha\n");
+    ground.install("alpha", "1.0", &[]);
+    let file = "src/exp/environment/requirements.txt";
+    ground.test.write(file, "not a requirement !!\nalpha\n-r more.txt\n");
+    ground.test.write("src/exp/environment/more.txt", "# fine\ngit+https://h.example/x.git\n");
+    let outcome = ground.alone(&[]).status(1);
+    for line in ["requirements.txt:1: `not a requirement !!`", "more.txt:2: `git+https://h.example/x.git`"] {
+        assert!(said(&outcome).contains(line), "{line}: {}", said(&outcome));
+    }
+    ground.test.write(file, "./vendored\nalpha\n");
+    let outcome = ground.alone(&[]).ok();
+    assert!(said(&outcome).contains("requirements.txt:1: `./vendored` is a path"), "{}", said(&outcome));
+    ground.test.write(file, "-r more.txt\n").write("src/exp/environment/more.txt", "-r requirements.txt\n");
+    let outcome = ground.alone(&[]).status(1);
+    assert!(
+        said(&outcome).contains("more.txt:1: `requirements.txt` leads back to this file"),
+        "{}",
+        said(&outcome)
+    );
+    ground.test.write(file, "-r nowhere.txt\n");
+    let outcome = ground.alone(&[]).status(1);
+    assert!(said(&outcome).contains("requirements.txt:1: `nowhere.txt` is not there"), "{}", said(&outcome));
+}

@@ -6,6 +6,8 @@ mod diff;
 mod explain;
 mod lock;
 mod mend;
+mod own_lines;
+mod prove;
 pub mod prove;
 mod subject;
 

@@ -9,8 +9,18 @@ use crate::project::python::requires_dist::{self, Demand};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Item {
     pub kind: Kind,
-    /// Without the line's end.
+    /// Without the last line's end.
     pub text: String,
+    /// The first of its lines, from 1; 0 for what is new.
+    pub line: usize,
+    /// That end, as it stands there; none for what is new, and empty where the file ends without one.
+    pub end: Option<String>,
+}
+
+impl Item {
+    pub fn new(kind: Kind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into(), line: 0, end: None }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,21 +61,27 @@ const MARK: &str = " # why:";
 pub(super) fn read(text: &str) -> Vec<Item> {
     let mut items = Vec::new();
     let mut open: Option<(usize, String)> = None;
-    for (index, line) in text.lines().enumerate() {
-        let (first, joined) = match open.take() {
-            Some((first, joined)) => (first, joined + "\n" + line),
-            None => (index + 1, line.to_owned()),
-        };
+    for (index, whole) in text.split_inclusive('\n').enumerate() {
+        let line = whole.strip_suffix('\n').unwrap_or(whole);
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let (first, before) = open.take().unwrap_or((index + 1, String::new()));
         if line.trim_end().ends_with('\\') && !line.trim_start().starts_with('#') {
-            open = Some((first, joined));
+            open = Some((first, before + whole));
         } else {
-            items.push(Item { kind: kind(&joined, first), text: joined });
+            items.push(item(before + whole, first));
         }
     }
     if let Some((first, joined)) = open {
-        items.push(Item { kind: kind(&joined, first), text: joined });
+        items.push(item(joined, first));
     }
     items
+}
+
+fn item(whole: String, line: usize) -> Item {
+    let text = whole.strip_suffix('\n').unwrap_or(&whole);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    let end = whole[text.len()..].to_owned();
+    Item { kind: kind(text, line), text: text.to_owned(), line, end: Some(end) }
 }
 
 pub(super) fn kind(text: &str, line: usize) -> Kind {
@@ -108,13 +124,17 @@ pub(super) fn kind(text: &str, line: usize) -> Kind {
     }
 }
 
-/// A user's requirement without its comment, its hashes and the ends of its lines; `None` for an address without a name.
+/// A user's requirement without its comment, its hashes and the ends of its lines; `None` for an address without a name, and for what is no
+/// requirement.
 pub(super) fn requirement(text: &str) -> Option<String> {
-    let joined = text.replace("\\\n", " ").replace("\\\r\n", " ").replace('\\', " ");
+    let joined = text.replace("\\\r\n", " ").replace("\\\n", " ").replace('\\', " ");
     let plain = joined.split(" #").next().unwrap_or_default();
     let plain = plain.split(" --").next().unwrap_or_default().trim();
     if requires_dist::split(plain).is_ok() {
         return Some(plain.to_owned());
+    }
+    if !plain.contains("://") {
+        return None;
     }
     // `git+https://h/x#egg=x` says its name itself.
     let read = requirements::read(plain);

@@ -80,10 +80,42 @@ fn comments_order_and_lines_of_the_user_stay() {
             imported("scipy", "1.1", &[("a.py", 3)]),
         ]),
     );
-    assert_eq!(made.text, text.replace("zeta==1  # why: old.py:1", "zeta==2  # why: a.py:2") + "\r\n");
+    assert_eq!(made.text, text.replace("zeta==1  # why: old.py:1", "zeta==2  # why: a.py:2"));
     assert_eq!(made.changes, [Change::Changed { was: "zeta==1".to_owned(), now: "zeta==2".to_owned() }]);
     let own: Vec<_> = made.own.iter().map(|own| (own.name.as_str(), own.line)).collect();
     assert_eq!(own, [("numpy", 6), ("scipy", 8)]);
+}
+
+#[test]
+fn lines_end_as_they_did_and_the_last_one_only_where_another_comes() {
+    let none = Contents::default();
+    for text in ["a==1\r\nb==1\n# c", "a \\\n  ==1 \\\r\n  --hash=sha256:00", "a==1\n\n\n", "\u{feff}a==1"] {
+        assert_eq!(edited(text, &none).text, text);
+    }
+    let one = contents(vec![imported("new", "1", &[("x.py", 1)])]);
+    let made = edited("a==1\r\n# mine\nb", &one).text;
+    assert_eq!(made, "a==1\r\n# mine\nb\r\n\r\n# Imported by the code:\r\nnew==1  # why: x.py:1\r\n");
+    assert_eq!(edited(&made, &one).text, made);
+}
+
+#[test]
+fn lines_that_are_no_requirements_and_paths_are_told() {
+    let text = "numpy>=1\nnot a requirement !!\n# a comment\n--no-binary :all:\n./vendored\n-e ..\nmine @ ./x.whl\ngit+https://h/x.git\ngit+https://h/y.git#egg=y\nhttps://h/z-1.0-py3-none-any.whl\ntorch == \\\n  2.1 \\\n  --hash=sha256:00\n";
+    let own = own_lines(text);
+    assert_eq!(
+        own.requirements,
+        [
+            "numpy>=1",
+            "mine @ ./x.whl",
+            "y @ git+https://h/y.git#egg=y",
+            "z @ https://h/z-1.0-py3-none-any.whl",
+            "torch ==    2.1"
+        ]
+    );
+    let lines = |told: &[(usize, String)]| told.iter().map(|(line, _)| *line).collect::<Vec<_>>();
+    assert_eq!(lines(&own.paths), [5, 6], "{own:?}");
+    assert_eq!(lines(&own.wrong), [2, 8], "{own:?}");
+    assert_eq!(own.wrong[0].1, "not a requirement !!");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::own_lines;
 use super::subject::{self, Python, Subject};
 use crate::cli::args::{AcceleratorArg, EnvLockArgs};
 use crate::cli::context::{Context, Project};
@@ -93,9 +94,10 @@ pub fn resolve(
     heard: &Heard,
 ) -> Result<Resolution, Failure> {
     refuse_unresolved(ground)?;
+    own_lines::refuse_wrong(&ground.files)?;
     let Ground { python, target, detection, files, before, .. } = ground;
     let Manner { accelerator, hashes, offline } = *manner;
-    let own = own_lines(files);
+    let own = own(files);
     let mut options = own.options;
     options.extend(given.iter().flat_map(|given| given.options.iter().cloned()));
     let mut constraints = own.constraints;
@@ -125,6 +127,7 @@ pub fn resolve(
         .map_err(|error| explained(error, detection, given))?;
     resolution.notes.extend(given.iter().flat_map(|given| given.notes.iter().cloned()));
     resolution.notes.extend(notes(detection));
+    resolution.notes.extend(own_lines::notes(files));
     if let Some(given) = given {
         context.ui.say(&format!("versions are those of {}, where it names one", given.file));
     }
@@ -308,7 +311,7 @@ struct Own {
     options: Vec<IndexOption>,
 }
 
-fn own_lines(files: &[File]) -> Own {
+fn own(files: &[File]) -> Own {
     let mut own = Own { requirements: Vec::new(), constraints: Vec::new(), options: Vec::new() };
     for file in files {
         let lines = requirements_file::own_lines(&file.text);
