@@ -7,7 +7,6 @@ mod explain;
 mod lock;
 mod mend;
 mod own_lines;
-mod prove;
 pub mod prove;
 mod subject;
 
