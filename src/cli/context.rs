@@ -93,7 +93,31 @@ impl<'a> Context<'a> {
     /// The experiment that is meant, to do something with: its name must be one, unless the project
     /// was laid out by something else.
     pub fn experiment(&self, project: &Project, given: Option<&str>) -> Result<Experiment, Failure> {
-        let experiment = self.experiment_to_look_at(project, given)?;
+        self.fit_to_act_on(project, self.experiment_to_look_at(project, given)?)
+    }
+
+    /// The same, or a folder with code that is named and is no experiment for want of an `environment/` alone.
+    pub fn experiment_or_code(&self, project: &Project, given: Option<&str>) -> Result<Experiment, Failure> {
+        match given.and_then(|given| self.code_alone(project, given)) {
+            Some(folder) => self.fit_to_act_on(project, folder),
+            None => self.experiment(project, given),
+        }
+    }
+
+    fn code_alone(&self, project: &Project, given: &str) -> Option<Experiment> {
+        let name = ExperimentName::adopted(self.plain(project, given))?;
+        let lacks = load::experiments::lacks_environment(&project.layout, &name);
+        lacks.then(|| Experiment { dir: project.layout.experiment_dir(&name), name })
+    }
+
+    /// A name without what a shell completes around it.
+    fn plain<'n>(&self, project: &Project, given: &'n str) -> &'n str {
+        let code = format!("{}/", project.layout.code.display());
+        let plain = given.strip_prefix("./").unwrap_or(given);
+        plain.strip_prefix(code.as_str()).unwrap_or(plain).trim_end_matches('/')
+    }
+
+    fn fit_to_act_on(&self, project: &Project, experiment: Experiment) -> Result<Experiment, Failure> {
         let Err(error) = ExperimentName::parse(experiment.name.as_str()) else { return Ok(experiment) };
         if project.settings.project.adopted {
             return Ok(experiment);
@@ -123,11 +147,16 @@ impl<'a> Context<'a> {
             return Ok(around.clone());
         }
         match all.as_slice() {
-            [] => Err(Failure::user(format!(
-                "there is no experiment in `{}/` yet",
-                project.layout.code.display()
-            ))
-            .hint("`scaf new-exp NAME` makes one")),
+            [] => {
+                let code = project.layout.code.display();
+                let failure = Failure::user(format!("there is no experiment in `{code}/` yet"));
+                let lacking = load::experiments::all_lacking_environment(&project.layout);
+                Err(match lacking.first() {
+                    Some(name) => failure.hint(no_environment(name)),
+                    None => failure,
+                }
+                .hint("`scaf new-exp NAME` makes one"))
+            }
             [one] => Ok(one.clone()),
             many => self.choose(many),
         }
@@ -151,15 +180,16 @@ impl<'a> Context<'a> {
         if given.trim_matches('/').is_empty() {
             return Err(Failure::usage("the name of the experiment is empty"));
         }
-        // People type the path that their shell completes.
         let code = format!("{}/", project.layout.code.display());
-        let plain = given.strip_prefix("./").unwrap_or(given);
-        let plain = plain.strip_prefix(code.as_str()).unwrap_or(plain).trim_end_matches('/');
+        let plain = self.plain(project, given);
         if let Some(name) = ExperimentName::adopted(plain) {
             let dir = project.layout.experiment_dir(&name);
             if dir.join(crate::project::layout::ENVIRONMENT).is_dir() {
                 return Ok(Experiment { name, dir });
             }
+        }
+        if let Some(folder) = self.code_alone(project, given) {
+            return Err(lacks_environment(project, &folder));
         }
         let all = load::experiments::experiments(&project.layout)?;
         let mut failure = Failure::user(format!("no experiment named `{given}` in `{code}`"));
@@ -207,6 +237,17 @@ impl<'a> Context<'a> {
     pub fn settings(&self, project: &Project, experiment: &Experiment) -> Settings {
         project.settings.for_experiment(experiment.name.as_str())
     }
+}
+
+/// What is said of a folder with code that is no experiment yet.
+pub fn lacks_environment(project: &Project, folder: &Experiment) -> Failure {
+    let shown = project.layout.shown(&folder.dir).display();
+    Failure::user(format!("`{shown}` has no `environment/` folder, so it is no experiment yet"))
+        .hint(no_environment(&folder.name))
+}
+
+fn no_environment(name: &ExperimentName) -> String {
+    format!("`scaf env lock {name}` makes it, with all that its code needs, pinned")
 }
 
 fn listed(all: &[Experiment]) -> String {

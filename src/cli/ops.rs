@@ -22,6 +22,7 @@ pub mod local;
 pub mod man;
 pub mod new_exp;
 pub mod ps;
+pub mod question;
 pub mod rerun;
 pub mod run;
 pub mod run_plan;

@@ -36,6 +36,7 @@ mod env_export;
 mod env_lock;
 mod env_lock_choices;
 mod env_lock_index;
+mod env_offer;
 mod env_oracle;
 mod env_prove;
 mod env_prove_mend;

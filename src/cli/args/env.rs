@@ -51,7 +51,7 @@ pub enum AcceleratorArg {
     Cuda,
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(
     after_long_help = "What is installed in the Python in use is locked as it is, by its metadata, for the target
 and not for this machine. What is not installed is chosen by uv, from the package index that is set up
@@ -60,7 +60,8 @@ for uv or pip here; uv is fetched into scaf's cache where there is none. Nothing
 It writes `environment/requirements.txt` (what the code needs directly, each line with its reason;
 lines without `# why:` are yours and stay) and `environment/requirements.lock` (everything). What
 notebooks and tests alone need is kept out of both, in `requirements.notebook.txt` and
-`requirements.test.txt` beside the code.
+`requirements.test.txt` beside the code. A folder with code and no `environment/` gets one, with a
+Dockerfile for the Python in use, and is an experiment then.
 
 Examples:
   Pin what an experiment needs

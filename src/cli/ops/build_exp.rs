@@ -1,7 +1,7 @@
 //! `scaf build-exp`: the image from `environment/` and nothing else; nothing when it is up to date.
 
 use super::act::act;
-use super::env::prove;
+use super::env::{offer, prove};
 use crate::cli::args::BuildExpArgs;
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
@@ -13,7 +13,8 @@ use crate::spec::run_flags;
 
 pub fn run(context: &Context<'_>, args: BuildExpArgs) -> Result<u8, Failure> {
     let project = context.project()?;
-    let experiment = context.experiment(&project, args.experiment.given())?;
+    let experiment = context.experiment_or_code(&project, args.experiment.given())?;
+    offer::environment(context, &project, &experiment)?;
     if args.prove {
         return prove::build(context, &project, &experiment, &args);
     }

@@ -6,6 +6,8 @@ mod diff;
 mod explain;
 mod lock;
 mod mend;
+mod new_environment;
+pub mod offer;
 mod own_lines;
 pub mod prove;
 mod subject;

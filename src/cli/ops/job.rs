@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use super::act;
+use super::env::offer;
 use super::run::{JobParts, Wanted, prepare};
 use crate::cli::args::{JobArgs, RunOptions};
 use crate::cli::context::{Context, Project};
@@ -35,7 +36,8 @@ const AZURE_IGNORE: &str = ".amlignore";
 
 pub fn run(context: &Context<'_>, args: JobArgs) -> Result<u8, Failure> {
     let project = context.project()?;
-    let experiment = context.experiment(&project, args.experiment.given())?;
+    let experiment = context.experiment_or_code(&project, args.experiment.given())?;
+    offer::environment(context, &project, &experiment)?;
     let settings = context.settings(&project, &experiment);
     let target_name = args.target.clone().unwrap_or_else(|| settings.job.target.clone());
     let target_settings = target_settings(&settings, &target_name)?;

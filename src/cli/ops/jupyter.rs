@@ -1,5 +1,6 @@
 //! `scaf jupyter`.
 
+use super::env::offer;
 use super::run::{self, Wanted};
 use crate::cli::args::JupyterArgs;
 use crate::cli::context::Context;
@@ -17,7 +18,8 @@ const TRIES: u16 = 100;
 
 pub fn run(context: &Context<'_>, args: JupyterArgs) -> Result<u8, Failure> {
     let project = context.project()?;
-    let experiment = context.experiment(&project, args.experiment.given())?;
+    let experiment = context.experiment_or_code(&project, args.experiment.given())?;
+    offer::environment(context, &project, &experiment)?;
     let port = match args.port {
         Some(0) => {
             return Err(

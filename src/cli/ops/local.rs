@@ -2,6 +2,7 @@
 
 use std::path::{Component, Path};
 
+use super::env::offer;
 use super::run::{self, Wanted};
 use super::watch;
 use crate::cli::args::LocalArgs;
@@ -15,10 +16,11 @@ use crate::spec::run_flags;
 
 pub fn run(context: &Context<'_>, args: LocalArgs) -> Result<u8, Failure> {
     let project = context.project()?;
-    let experiment = context.experiment(&project, args.experiment.given())?;
+    let experiment = context.experiment_or_code(&project, args.experiment.given())?;
     let settings = context.settings(&project, &experiment);
     let script = args.script.clone().unwrap_or(settings.run.script);
     let script = checked(&script, &experiment, project.layout.shown(&experiment.dir))?;
+    offer::environment(context, &project, &experiment)?;
     let mut words = args.script_xargs.as_deref().map(run_flags::split).transpose()?.unwrap_or_default();
     words.extend(args.args.iter().cloned());
     let once = || {

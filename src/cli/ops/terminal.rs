@@ -1,5 +1,6 @@
 //! `scaf terminal`.
 
+use super::env::offer;
 use super::run::{self, Wanted};
 use crate::cli::args::TerminalArgs;
 use crate::cli::context::Context;
@@ -10,7 +11,8 @@ use crate::spec::run::Intent;
 
 pub fn run(context: &Context<'_>, args: TerminalArgs) -> Result<u8, Failure> {
     let project = context.project()?;
-    let experiment = context.experiment(&project, args.experiment.given())?;
+    let experiment = context.experiment_or_code(&project, args.experiment.given())?;
+    offer::environment(context, &project, &experiment)?;
     let prepared = run::prepare(
         context,
         &project,

@@ -1,5 +1,6 @@
 //! `scaf test`.
 
+use super::env::offer;
 use super::run::{self, Wanted};
 use super::watch;
 use crate::cli::args::TestArgs;
@@ -13,7 +14,8 @@ use crate::spec::run_flags;
 
 pub fn run(context: &Context<'_>, args: TestArgs) -> Result<u8, Failure> {
     let project = context.project()?;
-    let experiment = context.experiment(&project, args.experiment.given())?;
+    let experiment = context.experiment_or_code(&project, args.experiment.given())?;
+    offer::environment(context, &project, &experiment)?;
     let mut words = args.test_xargs.as_deref().map(run_flags::split).transpose()?.unwrap_or_default();
     words.extend(args.args.iter().cloned());
     let once = || {

@@ -60,6 +60,58 @@ fn descend(layout: &Layout, dir: &Path, name: &str, found: &mut Vec<Experiment>)
     Ok(())
 }
 
+/// Of more folders and files than this, code is looked for in none.
+const LOOKED_AT: usize = 2_000;
+
+/// Whether a folder of that name has code, and is no experiment for want of an `environment/` alone.
+pub fn lacks_environment(layout: &Layout, name: &ExperimentName) -> bool {
+    let mut dir = layout.code_dir();
+    for part in name.as_str().split('/') {
+        dir.push(part);
+        if dir.join(ENVIRONMENT).is_dir() || is_elsewhere(layout, &dir) || part.starts_with('.') {
+            return false;
+        }
+    }
+    let is_shared = name.as_str().split('/').next() == Some(COMMON);
+    !is_shared
+        && dir.is_dir()
+        && !dir.is_symlink()
+        && has_code(&dir, &mut { LOOKED_AT })
+        && experiments(layout).is_ok_and(|all| !all.iter().any(|inner| inner.dir.starts_with(&dir)))
+}
+
+/// The folders right below the code folder of which that is true.
+pub fn all_lacking_environment(layout: &Layout) -> Vec<ExperimentName> {
+    let entries = fs::read_dir(layout.code_dir()).into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let mut found: Vec<ExperimentName> = names
+        .filter_map(|name| ExperimentName::adopted(&name))
+        .filter(|name| lacks_environment(layout, name))
+        .collect();
+    found.sort();
+    found
+}
+
+fn has_code(dir: &Path, left: &mut usize) -> bool {
+    if dir.join("pyvenv.cfg").is_file() {
+        return false;
+    }
+    let mut folders = Vec::new();
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let Some(rest) = left.checked_sub(1) else { return false };
+        *left = rest;
+        let Ok(file) = entry.file_name().into_string() else { continue };
+        match entry.file_type() {
+            Ok(kind) if kind.is_file() && (file.ends_with(".py") || file.ends_with(".ipynb")) => return true,
+            Ok(kind) if kind.is_dir() && !file.starts_with('.') && file != "__pycache__" => {
+                folders.push(entry.path());
+            }
+            _ => {}
+        }
+    }
+    folders.iter().any(|folder| has_code(folder, left))
+}
+
 /// Folders with a meaning of their own: below the code folder only where a project taken over says
 /// that its code folder is the root.
 fn is_elsewhere(layout: &Layout, dir: &Path) -> bool {
@@ -120,6 +172,44 @@ mod tests {
             project(&["digits/environment", "runs/digits/1/environment", "data/x/environment"]);
         layout.code = PathBuf::from(".");
         assert_eq!(names(&layout), ["digits"]);
+    }
+
+    #[test]
+    fn a_folder_with_code_may_lack_an_environment_alone() {
+        let (_dir, layout) = project(&[
+            "src/digits/environment",
+            "src/digits/inner",
+            "src/empty",
+            "src/vision/ocr/environment",
+            "src/vision/notes",
+            "src/venv/lib",
+        ]);
+        for file in [
+            "digits/inner/x.py",
+            "vision/notes/deep/n.ipynb",
+            "vision/x.py",
+            "loose/x.py",
+            "common/x.py",
+            "venv/lib/x.py",
+            "data/x.csv",
+        ] {
+            let path = layout.code_dir().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::File::create(path).unwrap();
+        }
+        fs::File::create(layout.code_dir().join("venv/pyvenv.cfg")).unwrap();
+        symlink("loose", layout.code_dir().join("link")).unwrap();
+        let lacks =
+            |name: &str| ExperimentName::adopted(name).is_some_and(|name| lacks_environment(&layout, &name));
+        for name in ["loose", "vision/notes"] {
+            assert!(lacks(name), "{name}");
+        }
+        for name in
+            ["digits", "digits/inner", "empty", "vision", "vision/ocr", "common", "data", "link", "none"]
+        {
+            assert!(!lacks(name), "{name}");
+        }
+        assert_eq!(all_lacking_environment(&layout), [ExperimentName::adopted("loose").unwrap()]);
     }
 
     #[test]

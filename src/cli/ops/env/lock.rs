@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::new_environment::NewEnvironment;
 use super::own_lines;
 use super::subject::{self, Python, Subject};
 use crate::cli::args::{AcceleratorArg, EnvLockArgs};
@@ -50,9 +51,29 @@ const SHOWN: usize = 12;
 
 pub fn run(context: &Context<'_>, args: &EnvLockArgs) -> Result<u8, Failure> {
     let project = context.project()?;
-    let experiment = context.experiment(&project, args.experiment.given())?;
-    let settings = context.settings(&project, &experiment);
-    let ground = Ground::of(context, args, &experiment, &settings)?;
+    let experiment = context.experiment_or_code(&project, args.experiment.given())?;
+    lock(context, &project, &experiment, args)
+}
+
+/// Locks an experiment; of a folder with code alone it makes one.
+pub fn lock(
+    context: &Context<'_>,
+    project: &Project,
+    experiment: &Experiment,
+    args: &EnvLockArgs,
+) -> Result<u8, Failure> {
+    let settings = context.settings(project, experiment);
+    let new = NewEnvironment::where_there_is_none(context, project, experiment, args, &settings)?;
+    let ground = match &new {
+        None => Ground::of(context, args, experiment, &settings)?,
+        Some(new) => Ground::with(
+            context,
+            args,
+            experiment,
+            &settings,
+            (new.draft.clone(), Some(new.dockerfile().to_owned())),
+        )?,
+    };
     let given = given(context, args.from.as_deref(), (&experiment.dir, &project.layout.root), &ground)?;
     let manner = Manner {
         accelerator: accelerator(args.accelerator, &settings),
@@ -66,7 +87,10 @@ pub fn run(context: &Context<'_>, args: &EnvLockArgs) -> Result<u8, Failure> {
     let heard = Heard::begin(SignalSource::Process)
         .map_err(|error| Failure::user(format!("cannot listen for signals: {error}")))?;
     let resolution = resolve(context, &ground, given.as_ref(), &manner, &heard)?;
-    let planned = plan(&ground, &project.layout.root, given.as_ref(), &resolution);
+    let mut planned = plan(&ground, &project.layout.root, given.as_ref(), &resolution);
+    if let Some(new) = &new {
+        new.complete(&mut planned.plan);
+    }
     let world = World::new(context.ui, &context.environment, context.global.json)
         .with_signals(Some(SignalSource::Heard(heard)));
     if context.global.dry_run {
@@ -74,7 +98,7 @@ pub fn run(context: &Context<'_>, args: &EnvLockArgs) -> Result<u8, Failure> {
         return Ok(0);
     }
     execute::execute(&planned.plan, &world)?;
-    tell(context, &project, &ground, &resolution, &planned)
+    tell(context, project, &ground, &resolution, &planned, new.as_ref())
 }
 
 /// How it is to be locked.
@@ -118,7 +142,8 @@ pub fn resolve(
     }
     let surroundings = Surroundings {
         environment: &context.environment,
-        folder: &ground.folder,
+        // Of an experiment that is being made it is not there yet.
+        folder: ground.folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(&ground.folder),
         interpreter: python.interpreter.as_ref().map(|interpreter| interpreter.executable.as_path()),
         offline,
         heard: Some(heard),
@@ -156,14 +181,25 @@ impl Ground {
         experiment: &Experiment,
         settings: &Settings,
     ) -> Result<Self, Failure> {
+        let folder = experiment.dir.join(ENVIRONMENT);
+        let dockerfile = read(&folder.join("Dockerfile"))?;
+        Self::with(context, args, experiment, settings, (folder, dockerfile))
+    }
+
+    /// With an `environment/` that lies elsewhere, and the text of its Dockerfile.
+    fn with(
+        context: &Context<'_>,
+        args: &EnvLockArgs,
+        experiment: &Experiment,
+        settings: &Settings,
+        (folder, dockerfile): (PathBuf, Option<String>),
+    ) -> Result<Self, Failure> {
         let subject = Subject {
             root: experiment.dir.clone(),
             paths: vec![experiment.dir.clone()],
             experiment: Some(experiment.clone()),
         };
         let python = Python::of(context, &args.python, &subject)?;
-        let folder = experiment.dir.join(ENVIRONMENT);
-        let dockerfile = read(&folder.join("Dockerfile"))?;
         let interpreter = python.interpreter.as_ref().map(|interpreter| {
             let (major, minor) = interpreter.version;
             interpreter.full_version.clone().unwrap_or_else(|| format!("{major}.{minor}"))
@@ -493,13 +529,15 @@ fn tell(
     ground: &Ground,
     resolution: &Resolution,
     planned: &LockPlan,
+    new: Option<&NewEnvironment>,
 ) -> Result<u8, Failure> {
+    let place = |path: &Path| new.map_or_else(|| path.to_owned(), |new| new.place(path));
     let written: Vec<String> = planned
         .plan
         .steps
         .iter()
         .filter_map(|step| match &step.action {
-            Action::WriteFile { path, .. } => Some(project.layout.shown(path).display().to_string()),
+            Action::WriteFile { path, .. } => Some(project.layout.shown(&place(path)).display().to_string()),
             _ => None,
         })
         .collect();

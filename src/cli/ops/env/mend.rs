@@ -3,17 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use rustix::event::{PollFd, PollFlags, Timespec};
 use serde_json::{Value, json};
 
 use super::lock::{self, Ground, Manner};
 use crate::cli::args::AcceleratorArg;
 use crate::cli::context::{Context, Project};
 use crate::cli::failure::Failure;
-use crate::cli::ops::act;
+use crate::cli::ops::{act, question};
 use crate::orchestrate::engine::moby::Moby;
 use crate::orchestrate::engine::moby::run::{Heard, SignalSource};
 use crate::orchestrate::load::environment::DOCKERFILE;
@@ -303,32 +301,5 @@ impl Offer {
 
 /// Whether there is somebody to ask, and the answer is yes.
 pub fn is_wanted(context: &Context<'_>) -> Result<bool, Failure> {
-    let input = std::io::stdin();
-    let terminal = input.is_terminal() && std::io::stderr().is_terminal();
-    if !terminal || context.global.json || context.global.quiet {
-        return Ok(false);
-    }
-    // The run before has taken the signals to itself, and nobody gives them back.
-    let heard = Heard::begin(SignalSource::Process)
-        .map_err(|error| Failure::user(format!("cannot listen for signals: {error}")))?;
-    context.ui.say("write this, and prove again? [y/N]");
-    let broken = |error: &dyn std::fmt::Display| Failure::user(format!("cannot read an answer: {error}"));
-    let look = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
-    loop {
-        let mut ready = [PollFd::new(&input, PollFlags::IN)];
-        match rustix::event::poll(&mut ready, Some(&look)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
-            Ok(_) => break,
-            Err(error) => return Err(broken(&error)),
-        }
-        if let Some(signal) = heard.take() {
-            return Err(Failure {
-                fault: Fault::Interrupted(signal),
-                ..Failure::user("nothing was written")
-            });
-        }
-    }
-    let mut answer = String::new();
-    input.read_line(&mut answer).map_err(|error| broken(&error))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    Ok(question::can_be_asked(context) && question::yes(context, "write this, and prove again?", false)?)
 }
