@@ -143,6 +143,10 @@ pub fn resolve(
             target,
         ));
         resolution.pins = answer.pins;
+        for locked in &mut resolution.pins {
+            // A bound asks for nothing, and uv's file of them lies elsewhere each time.
+            locked.via.retain(|via| !via.starts_with("-c "));
+        }
         for via in resolution.pins.iter_mut().flat_map(|locked| &mut locked.via) {
             if via.is_empty() {
                 REQUIREMENTS.clone_into(via);

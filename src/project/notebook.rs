@@ -1,5 +1,7 @@
 //! Jupyter notebooks, as far as their code and their outputs matter.
 
+use std::collections::BTreeMap;
+
 use ruff_python_ast::statement_visitor::{StatementVisitor, walk_stmt};
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_stmt as walk_whole};
 use ruff_python_ast::{Expr, Mod, Stmt};
@@ -9,13 +11,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::python::imports::lower_first;
-
-#[derive(Deserialize)]
-struct Notebook {
-    cells: Vec<Cell>,
-    #[serde(default)]
-    metadata: Metadata,
-}
 
 #[derive(Default, Deserialize)]
 struct Metadata {
@@ -35,12 +30,6 @@ struct Kernel {
 struct Language {
     #[serde(default)]
     name: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Cell {
-    cell_type: String,
-    source: Source,
 }
 
 /// nbformat 4: a text, or its lines.
@@ -75,27 +64,18 @@ const AROUND_PYTHON: [&str; 4] = ["%%capture", "%%prun", "%%time", "%%timeit"];
 /// The code of a notebook as a script in the percent format. What only IPython understands (`%magic`,
 /// `!command`, `?help`) is kept as a comment.
 pub fn script(text: &str) -> Result<Script, NotebookError> {
-    let notebook: Notebook =
-        serde_json::from_str(text).map_err(|error| NotebookError::NotOne(error.to_string()))?;
-    let Metadata { kernelspec, language_info } = notebook.metadata;
-    let language =
-        kernelspec.and_then(|kernel| kernel.language).or(language_info.and_then(|language| language.name));
-    if let Some(language) = language.filter(|name| !name.to_lowercase().contains("python")) {
-        return Err(NotebookError::Language(language));
-    }
     let mut script = String::new();
     let mut commented = Vec::new();
-    for (number, cell) in (1..).zip(notebook.cells) {
-        let source = match cell.source {
-            Source::Text(text) => text,
-            Source::Lines(lines) => lines.concat(),
-        };
-        match cell.cell_type.as_str() {
-            "code" => {
+    for (number, cell) in (1..).zip(all_cells(text)?) {
+        let is_code = cell.is_python();
+        let kind = cell.cell_type.clone();
+        let source = cell.text().unwrap_or_default();
+        match kind.as_str() {
+            "code" if is_code => {
                 script.push_str("# %%\n");
                 script.push_str(&plain(number, &source, &mut commented)?);
             }
-            "markdown" => {
+            "markdown" | "heading" => {
                 script.push_str("# %% [markdown]\n");
                 for line in source.lines() {
                     script.push_str(&comment(line));
@@ -171,38 +151,75 @@ fn without_odd_cells(text: &str) -> Result<Any, serde_json::Error> {
     })
 }
 
-/// The code of a notebook of format 3 or 4, cell by cell, as it stands there.
-pub fn cells(text: &str) -> Result<Vec<CodeCell>, NotebookError> {
+impl AnyCell {
+    fn is_python(&self) -> bool {
+        self.cell_type == "code"
+            && self.language.as_deref().is_none_or(|name| is_python(name) || name.is_empty())
+    }
+
+    fn text(self) -> Option<String> {
+        Some(match self.source.or(self.input)? {
+            Source::Text(text) => text,
+            Source::Lines(lines) => lines.concat(),
+        })
+    }
+}
+
+fn is_python(language: &str) -> bool {
+    language.to_lowercase().contains("python")
+}
+
+/// The cells of a notebook of format 3 or 4, whose language is Python.
+fn all_cells(text: &str) -> Result<Vec<AnyCell>, NotebookError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let notebook: Any = serde_json::from_str(text)
         .or_else(|error| if error.is_data() { without_odd_cells(text) } else { Err(error) })
         .map_err(|error| NotebookError::NotOne(error.to_string()))?;
-    let is_python = |name: &str| name.to_lowercase().contains("python");
     let Metadata { kernelspec, language_info } = notebook.metadata;
     let language =
         kernelspec.and_then(|kernel| kernel.language).or(language_info.and_then(|language| language.name));
     if let Some(language) = language.filter(|name| !is_python(name)) {
         return Err(NotebookError::Language(language));
     }
-    let Some(cells) = notebook.cells.or_else(|| {
+    let sheets = || {
         let sheets = notebook.worksheets;
         (!sheets.is_empty()).then(|| sheets.into_iter().flat_map(|sheet| sheet.cells).collect())
-    }) else {
-        return Err(NotebookError::NotOne("it has no cells".to_owned()));
     };
-    let code = (1..).zip(cells).filter(|(_, cell)| {
-        cell.cell_type == "code"
-            && cell.language.as_deref().is_none_or(|name| is_python(name) || name.is_empty())
-    });
-    Ok(code
-        .filter_map(|(number, cell)| {
-            let text = match cell.source.or(cell.input)? {
-                Source::Text(text) => text,
-                Source::Lines(lines) => lines.concat(),
-            };
-            Some(CodeCell { number, text })
-        })
-        .collect())
+    notebook.cells.or_else(sheets).ok_or_else(|| NotebookError::NotOne("it has no cells".to_owned()))
+}
+
+/// The code of a notebook, cell by cell, as it stands there.
+pub fn cells(text: &str) -> Result<Vec<CodeCell>, NotebookError> {
+    let code = (1..).zip(all_cells(text)?).filter(|(_, cell)| cell.is_python());
+    Ok(code.filter_map(|(number, cell)| Some(CodeCell { number, text: cell.text()? })).collect())
+}
+
+/// The files that cells write (`%%writefile x.py`) beside the notebook or below it: their paths, and what is in them in the end.
+pub fn written(text: &str) -> BTreeMap<String, String> {
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    for cell in cells(text).unwrap_or_default() {
+        let body = cell.text.trim_start_matches(['\n', '\r']);
+        let Some(rest) = body.strip_prefix("%%writefile") else { continue };
+        let (words, body) = rest.split_once('\n').unwrap_or((rest, ""));
+        let mut words: Vec<&str> = words.split_whitespace().collect();
+        let is_more = words.iter().any(|word| matches!(*word, "-a" | "--append"));
+        words.retain(|word| !matches!(*word, "-a" | "--append"));
+        let [path] = words.as_slice() else { continue };
+        let path = path.trim_matches(['"', '\'']).trim_start_matches("./");
+        let is_below = !path.is_empty()
+            && !path.starts_with(['/', '~'])
+            && !path.contains(['{', '$'])
+            && path.split('/').all(|part| !part.is_empty() && !part.starts_with('.'));
+        if is_below {
+            let file = files.entry(path.to_owned()).or_default();
+            if !is_more {
+                file.clear();
+            }
+            file.push_str(body.trim_end_matches('\n'));
+            file.push('\n');
+        }
+    }
+    files
 }
 
 fn comment(line: &str) -> String {
@@ -326,6 +343,10 @@ mod tests {
         );
         assert_eq!(made.commented, ["%matplotlib inline", "!pip install x", "%%bash"]);
         assert!(matches!(script("[]"), Err(NotebookError::NotOne(_))));
+        let old = r#"{"nbformat": 3, "worksheets": [{"cells": [{"cell_type": "heading", "source": "T"},
+            {"cell_type": "code", "input": ["x = 1\n"], "language": "python"},
+            {"cell_type": "code", "input": "x <- 1", "language": "R"}]}]}"#;
+        assert_eq!(script(old).unwrap().text, "# %% [markdown]\n# T\n\n# %%\nx = 1\n");
     }
 
     #[test]
@@ -354,6 +375,25 @@ mod tests {
         assert_eq!(place(&["x = 1", "y = 2\nz = = 3"]), (2, 2, 5));
         assert_eq!(place(&["async def f():\n    await g()\n", "é = await f()"]), (2, 1, 5));
         assert_eq!(place(&["async with a:\n    pass"]), (1, 1, 1));
+    }
+
+    #[test]
+    fn files_that_cells_write() {
+        let cells = [
+            "%%writefile helper.py\nX = 1\n",
+            "%%writefile -a helper.py\nY = 2",
+            "%%writefile conf/a.yaml\na: 1",
+            "%%writefile conf/a.yaml\nb: 1",
+            "%%writefile ../x.py\n",
+            "%%writefile {name}.py\n",
+            "%%writefile .env\nTOKEN=1",
+            "print('%%writefile x')",
+        ];
+        let cells: Vec<_> =
+            cells.iter().map(|source| serde_json::json!({ "cell_type": "code", "source": source })).collect();
+        let written = written(&serde_json::json!({ "cells": cells }).to_string());
+        let told: Vec<_> = written.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        assert_eq!(told, [("conf/a.yaml", "b: 1\n"), ("helper.py", "X = 1\nY = 2\n")]);
     }
 
     #[test]

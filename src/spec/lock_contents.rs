@@ -166,6 +166,22 @@ pub fn contents(
     contents
 }
 
+/// What `requirements.txt` says where nothing could be locked: what is installed as it is, and the names of the rest.
+pub fn known(
+    detection: &Detection,
+    given: Option<&Given>,
+    pin: &dyn Fn(&str) -> Option<Pin>,
+    shown: &dyn Fn(&str) -> String,
+) -> Contents {
+    let mut contents = contents(detection, given, pin, shown, &BTreeMap::new());
+    for (name, (_, needed)) in wanted(detection, For::Runs) {
+        if needed.version.is_none() && pin(name).is_none() {
+            contents.suggested.push(suggestion(needed, Group::Unpinned, shown));
+        }
+    }
+    contents
+}
+
 /// What the file for notebooks or for tests says: what is installed, as it is, and the names of the rest.
 pub fn beside(
     detection: &Detection,
@@ -352,6 +368,11 @@ mod tests {
         assert_eq!(contents.wanted[0].places, [Place { file: "../common/x.py".to_owned(), line: 3 }]);
         let suggested: Vec<_> = contents.suggested.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(suggested, ["wandb", "openpyxl"]);
+        let installed = |name: &str| (name == "numpy").then(|| Pin::version(name, "1"));
+        let known = known(&detected(), None, &installed, &shown);
+        assert_eq!(known.wanted.len(), 1);
+        let unpinned = known.suggested.iter().filter(|one| one.group == Group::Unpinned);
+        assert_eq!(unpinned.map(|one| one.name.as_str()).collect::<Vec<_>>(), ["pyarrow"]);
         let notebook = beside(&detected(), For::Notebooks, &pin, &shown);
         assert_eq!(notebook.wanted[0].pin.name, "seaborn");
         assert_eq!(notebook.wanted[0].places, [Place { file: "look.ipynb:2".to_owned(), line: 3 }]);

@@ -55,6 +55,7 @@ mod job_corpus;
 mod jobs;
 mod jupyter;
 mod lock_index;
+mod new_exp_from;
 mod nonroot;
 mod probe;
 mod ps_stop_gc;

@@ -28,8 +28,14 @@ pub struct InitArgs {
       scaf new-exp digit_recognition
   One inside a domain, with PyTorch
       scaf new-exp vision/digits --template pytorch
-  One made around a script, a notebook or a folder that exists
-      scaf new-exp churn --from ~/explore/churn.ipynb")]
+  One made around a script, a notebook or a folder that exists, with its environment pinned
+      scaf new-exp churn --from ~/explore/churn.ipynb
+  A folder with several scripts
+      scaf new-exp segmentation --from ~/code/unet --script tools/train.py
+  With the packages of another environment, and without a package index
+      scaf new-exp churn --from churn.py --python ~/envs/torch --offline
+  What would be written
+      scaf new-exp churn --from churn.py --dry-run")]
 pub struct NewExpArgs {
     /// Name: lower-case words joined by `_`; `/` nests
     #[arg(value_name = "NAME", required_unless_present = "exp")]
@@ -39,12 +45,26 @@ pub struct NewExpArgs {
     /// `sklearn`, `pytorch`, `minimal`, a folder below `templates/` of the project, or a path
     #[arg(long, value_name = "TEMPLATE", default_value = "sklearn", conflicts_with = "from")]
     pub template: String,
-    /// Make it around this script or notebook and what it imports from beside it, or this folder
+    /// Make it around this script or notebook with all that it needs of what lies around it, or around
+    /// this folder; its environment is detected and pinned
     #[arg(long, value_name = "PATH")]
     pub from: Option<PathBuf>,
-    /// Python's minor version of the image, such as 3.12; that of the Python in use when not given
-    #[arg(long, value_name = "VERSION")]
+    /// Which script of the folder `--from` is to be run
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub script: Option<String>,
+    /// Python's minor version of the image, such as 3.12; that of the Python in use when not given. With
+    /// `--from` also an interpreter or its environment's folder, whose packages are pinned
+    #[arg(long, value_name = "VERSION|PATH")]
     pub python: Option<String>,
+    /// Look at no installed packages at all
+    #[arg(long, requires = "from")]
+    pub no_python: bool,
+    /// Ask uv's cache and no package index
+    #[arg(long, requires = "from")]
+    pub offline: bool,
+    /// Do not ask the package index for hashes
+    #[arg(long, requires = "from")]
+    pub no_hashes: bool,
 }
 
 #[derive(Args, Debug)]

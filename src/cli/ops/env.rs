@@ -4,13 +4,13 @@ mod check;
 mod detect;
 mod diff;
 mod explain;
-mod lock;
+pub mod lock;
 mod mend;
 mod new_environment;
 pub mod offer;
 mod own_lines;
 pub mod prove;
-mod subject;
+pub mod subject;
 
 use crate::cli::args::{EnvArgs, EnvCommand};
 use crate::cli::context::Context;

@@ -1,14 +1,17 @@
 //! `scaf new-exp`.
 
-use std::collections::BTreeMap;
+mod from;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::act::act;
 use crate::cli::args::NewExpArgs;
 use crate::cli::context::{Context, Project};
 use crate::cli::failure::Failure;
 use crate::orchestrate::host::{clock, python};
-use crate::orchestrate::load::{code, experiments, templates};
-use crate::orchestrate::planner::new_exp::{self, Place};
+use crate::orchestrate::load::{experiments, templates};
+use crate::orchestrate::planner::new_exp::{self, Contents, Place};
 use crate::project::layout::ENVIRONMENT;
 use crate::project::name::ExperimentName;
 use crate::project::template;
@@ -20,7 +23,7 @@ const AROUND: &str = "minimal";
 const PYTHON: &str = "3.12";
 
 pub fn run(context: &Context<'_>, args: NewExpArgs) -> Result<u8, Failure> {
-    let given = args.name.or(args.exp).unwrap_or_default();
+    let given = args.name.clone().or_else(|| args.exp.clone()).unwrap_or_default();
     let project = context.project()?;
     // As everywhere, the path that a shell completes will do, too.
     let code = format!("{}/", project.layout.code.display());
@@ -37,59 +40,82 @@ pub fn run(context: &Context<'_>, args: NewExpArgs) -> Result<u8, Failure> {
         }
     };
     let place = place(&project, &name)?;
-    let python = match args.python {
-        Some(version) => checked_version(version)?,
-        None => {
-            python::in_use(&context.environment).map_or_else(|| PYTHON.to_owned(), |python| python.minor())
-        }
-    };
-    let code = args.from.as_ref().map(|from| code::read(&context.directory.join(from))).transpose()?;
-    let files = match &code {
-        None => templates::experiment(&args.template, &context.directory, Some(&project.layout))?,
-        Some(code) => new_exp::around(templates::experiment(AROUND, &context.directory, None)?, code),
-    };
-    let variables = BTreeMap::from([
-        ("experiment", name.to_string()),
-        ("name", name.last().to_owned()),
-        ("project", project.settings.project.name.clone()),
-        ("python_version", python.clone()),
-        ("scaf_version", env!("CARGO_PKG_VERSION").to_owned()),
-        ("depth_up", vec![".."; name.depth() + project.layout.code.components().count()].join("/")),
-    ]);
-    let files = template::render(&files, &variables).map_err(templates::TemplateLoadError::from)?;
+    // Before anything that takes its time.
+    new_exp::refuse(&project.layout, &name, &place)?;
     let draft = format!(".new-{}-{:08x}", name.slug(), clock::seed() & 0xffff_ffff);
-    let plan = new_exp::plan(&project.layout, &name, &place, &draft, &files)?;
+    let draft = project.layout.code_dir().join(draft);
+    let wanted = Wanted { project: &project, name: &name, place, draft };
+    match &args.from {
+        Some(path) => from::run(context, &args, path, &wanted),
+        None => of_template(context, &args, &wanted),
+    }
+}
+
+/// What both ways have in common.
+pub struct Wanted<'a> {
+    pub project: &'a Project,
+    pub name: &'a ExperimentName,
+    pub place: Place,
+    /// Where it is made before it gets its name.
+    pub draft: PathBuf,
+}
+
+impl Wanted<'_> {
+    /// What the texts of a template may name.
+    pub fn variables(&self, python: &str) -> BTreeMap<&'static str, String> {
+        let Self { project, name, .. } = self;
+        BTreeMap::from([
+            ("experiment", name.to_string()),
+            ("name", name.last().to_owned()),
+            ("project", project.settings.project.name.clone()),
+            ("python_version", python.to_owned()),
+            ("scaf_version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("depth_up", vec![".."; name.depth() + project.layout.code.components().count()].join("/")),
+        ])
+    }
+}
+
+fn of_template(context: &Context<'_>, args: &NewExpArgs, wanted: &Wanted<'_>) -> Result<u8, Failure> {
+    let Wanted { project, name, place, draft } = wanted;
+    let python = match &args.python {
+        Some(text) => version(text).map(|(major, minor)| format!("{major}.{minor}")).ok_or_else(|| {
+            Failure::usage(format!("`{text}` is not a minor version of Python 3")).hint("such as 3.12")
+        })?,
+        None => in_use(context),
+    };
+    let files = templates::experiment(&args.template, &context.directory, Some(&project.layout))?;
+    let variables = wanted.variables(&python);
+    let files = template::render(&files, &variables).map_err(templates::TemplateLoadError::from)?;
+    let contents = Contents { files: &files, links: &BTreeSet::new(), more: Vec::new() };
+    let plan = new_exp::plan(&project.layout, name, place, draft, contents)?;
     if act(context, &plan)?.is_none() {
         return Ok(0);
     }
-    let dir = project.layout.experiment_dir(&name);
-    let shown = project.layout.shown(&dir).to_owned();
+    let dir = project.layout.experiment_dir(name);
+    let shown = project.layout.shown(&dir);
     if context.global.json {
         let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
         context.ui.object(&serde_json::json!({
             "experiment": name, "path": shown, "python": python, "files": paths,
-            "template": code.is_none().then_some(&args.template), "from": args.from,
-            "modules": code.map(|code| code.modules),
+            "template": args.template, "from": null,
         }))?;
         return Ok(0);
     }
     context.ui.say(&format!("made the experiment `{name}` in {}/ (Python {python})", shown.display()));
-    for line in code.iter().flat_map(new_exp::notes) {
-        context.ui.say(&line);
-    }
     context.ui.hint(&format!("next: scaf local {name}"));
     Ok(0)
 }
 
-fn checked_version(version: String) -> Result<String, Failure> {
-    let fine = version.split_once('.').is_some_and(|(major, minor)| {
-        major == "3" && !minor.is_empty() && minor.chars().all(|c| c.is_ascii_digit())
-    });
-    if fine {
-        Ok(version)
-    } else {
-        Err(Failure::usage(format!("`{version}` is not a minor version of Python 3")).hint("such as 3.12"))
-    }
+/// The version of the Python in use.
+fn in_use(context: &Context<'_>) -> String {
+    python::in_use(&context.environment).map_or_else(|| PYTHON.to_owned(), |python| python.minor())
+}
+
+/// `3.12`
+fn version(text: &str) -> Option<(u8, u8)> {
+    let (major, minor) = text.split_once('.')?;
+    let is_number = !minor.is_empty() && minor.chars().all(|c| c.is_ascii_digit());
+    (major == "3" && is_number).then(|| Some((3, minor.parse().ok()?))).flatten()
 }
 
 fn place(project: &Project, name: &ExperimentName) -> Result<Place, Failure> {

@@ -1,17 +1,6 @@
 //! Sizes and times as people read them.
 
-/// `1.5 GiB`; units are powers of 1024.
-pub fn bytes(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    #[allow(clippy::cast_precision_loss)]
-    let mut value = bytes as f64;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    if unit == 0 { format!("{bytes} B") } else { format!("{value:.1} {}", UNITS[unit]) }
-}
+pub use crate::spec::byte_size::told as bytes;
 
 /// `0.4 s`, `2 min 5 s`, `3 h 0 min`.
 pub fn seconds(seconds: f64) -> String {

@@ -1,4 +1,12 @@
-//! `new-exp --from`: reads a script, a notebook or a folder, with what lies beside it and is imported.
+//! `new-exp --from`: reads a script, a notebook or a folder that is to become an experiment, with all that it needs of what lies
+//! around it.
+
+mod data;
+mod places;
+pub mod script;
+#[cfg(test)]
+mod tests;
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,28 +14,83 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::LoadError;
-use super::tree::{self, Ignores};
-use crate::project::notebook::{self, NotebookError};
-use crate::project::python::imports::{self, Import, SyntaxError};
-use crate::project::python::{source, standard_library};
+use super::detect::{self, Besides, DetectError, Reached};
+use super::experiments;
+use super::installed::Installed;
+use super::interpreter::Interpreter;
+use crate::project::layout::{COMMON, ENVIRONMENT, Layout, SETTINGS};
+use crate::project::notebook::NotebookError;
+use crate::project::python::imports::SyntaxError;
+use crate::project::python::target::Target;
 use crate::project::template::{Content, File};
+use crate::spec::byte_size;
+use crate::spec::detection::Detection;
 use crate::spec::hint::{Explain, Fault};
+use data::Bases;
+use places::{NoPlace, Placed};
+use script::Script;
+use walk::Walked;
 
 /// What the script becomes, unless something beside it has the name or asks for its own.
 const SCRIPT: &str = "train.py";
 /// What scaf writes beside it.
 const LOCAL: &str = "local.py";
+const JOB: &str = "job.yaml";
+/// A larger file is a dataset: every run's bundle would carry it.
+const SIZE_MAX: u64 = 100 << 20;
+/// What makes a folder the top of a project.
+const MARKS: [&str; 5] = [SETTINGS, ".git", "pyproject.toml", "setup.py", "setup.cfg"];
+/// What a licence is called, before its ending.
+const LICENCES: [&str; 5] = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS"];
+
+/// Something that did not come along.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Left {
+    pub path: String,
+    pub why: String,
+}
+
+/// The code, before it is known which Python it is for.
+#[derive(Debug)]
+pub struct Found {
+    /// The script's folder, or the folder that was named; links resolved.
+    pub folder: PathBuf,
+    /// The top of the project that it belongs to; what lies there may be imported, too.
+    pub root: PathBuf,
+    pub script: Script,
+    whole: Option<Walked>,
+}
+
+/// What it is read with.
+pub struct With<'a> {
+    pub layout: &'a Layout,
+    pub interpreter: Option<&'a Interpreter>,
+    pub installed: Option<&'a Installed>,
+    pub target: &'a Target,
+    /// Files that are to come along, whether the code knows of them or not.
+    pub also: &'a [PathBuf],
+}
 
 /// Code that an experiment is made around.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Code {
-    /// The script's name in the experiment.
+    /// The script's path in the experiment.
     pub script: String,
+    /// How it is started where it is a part of a package: `package.module`.
+    pub module: Option<String>,
+    /// Folders of the experiment in which imports are looked for, besides the script's own.
+    pub paths: Vec<String>,
+    /// The folder of the experiment from which the code's relative paths lead somewhere.
+    pub working: Option<String>,
     pub files: Vec<File>,
-    /// Top-level modules that are imported and neither Python's nor among the files. Sorted.
-    pub modules: Vec<String>,
-    /// Lines of a notebook that are comments now.
+    /// What it has of the project's shared code: places below `common/`.
+    pub links: BTreeSet<String>,
+    /// What it needs; places are those in the experiment.
+    pub detection: Detection,
     pub commented: Vec<String>,
+    pub left: Vec<Left>,
+    /// Where each file of the code came to lie.
+    pub places: BTreeMap<PathBuf, String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -38,16 +101,43 @@ pub enum CodeError {
     Read { path: PathBuf, source: io::Error },
     #[error("`{}` is neither a script nor a notebook", path.display())]
     Kind { path: PathBuf },
-    #[error("the folder `{}` has neither a train.py nor a main.py", path.display())]
-    NoScript { path: PathBuf, scripts: Vec<String> },
+    #[error("`{}` has more than {}, which no script has", path.display(), byte_size::told(*limit))]
+    TooLarge { path: PathBuf, limit: u64 },
+    #[error("the folder `{}` has more than {} files", path.display(), walk::FILES_MAX)]
+    TooMany { path: PathBuf },
+    #[error("{}", no_script(path, scripts))]
+    NoScript { path: PathBuf, scripts: Vec<String>, notebooks: Vec<String> },
+    #[error("there is no script `{script}` in `{}`", folder.display())]
+    NoSuchScript { folder: PathBuf, script: String, scripts: Vec<String> },
+    #[error("`--script` chooses one of a folder's scripts, and `{}` is a file", path.display())]
+    ScriptOfFile { path: PathBuf },
     #[error("`{}:{error}`", path.display())]
     Syntax { path: PathBuf, error: SyntaxError },
     #[error("`{}`: {error}", path.display())]
     Notebook { path: PathBuf, error: NotebookError },
-    #[error("`{}` is imported, and an experiment has a {LOCAL} of its own", path.display())]
-    Clash { path: PathBuf },
+    #[error("the code needs `{}`, and an experiment has its own {what} there", path.display())]
+    Clash { path: PathBuf, what: &'static str },
+    #[error("`{}` and `{}` would both be `{place}` in the experiment", file.display(), other.display())]
+    Twice { file: PathBuf, other: PathBuf, place: String },
+    #[error("the code runs `{}`, which lies too far away to be taken along", path.display())]
+    FarAway { path: PathBuf },
+    #[error("the folder `{}` holds the project itself", path.display())]
+    HoldsProject { path: PathBuf },
+    #[error("the experiment would lie inside the folder that it is made of, `{}`", path.display())]
+    HoldsTarget { path: PathBuf },
+    #[error("the folder `{}` holds the experiment `{inner}`", path.display())]
+    HoldsExperiment { path: PathBuf, inner: String },
+    #[error(transparent)]
+    Detect(#[from] DetectError),
     #[error(transparent)]
     Load(#[from] LoadError),
+}
+
+fn no_script(path: &Path, scripts: &[String]) -> String {
+    if scripts.is_empty() {
+        return format!("the folder `{}` has no script in it", path.display());
+    }
+    format!("any of {} scripts of the folder `{}` may be the one to run", scripts.len(), path.display())
 }
 
 impl Explain for CodeError {
@@ -55,271 +145,516 @@ impl Explain for CodeError {
         match self {
             Self::Read { .. } => Fault::World,
             Self::Load(error) => error.fault(),
+            Self::Detect(error) => error.fault(),
+            Self::ScriptOfFile { .. } => Fault::Usage,
             _ => Fault::User,
         }
     }
 
     fn hints(&self) -> Vec<String> {
+        const SHOWN: usize = 8;
+        let nothing = || "nothing was written".to_owned();
+        let listed = |names: &[String], option: &str| {
+            let mut all: Vec<String> =
+                names.iter().take(SHOWN).map(|name| format!("`{option}{name}`")).collect();
+            if names.len() > SHOWN {
+                all.push(format!("and {} more", names.len() - SHOWN));
+            }
+            all.join(", ")
+        };
         match self {
             Self::Missing { .. } | Self::Read { .. } => Vec::new(),
             Self::Load(error) => error.hints(),
+            Self::Detect(error) => error.hints(),
             Self::Kind { .. } => vec!["a file that ends in .py or .ipynb, or a folder".to_owned()],
-            Self::NoScript { path, scripts } if scripts.is_empty() => {
-                vec![format!("`{}` has no script at its top", path.display())]
+            Self::TooMany { .. } => {
+                vec![
+                    "name the folder of the code alone, or its script, which takes what it imports along"
+                        .to_owned(),
+                ]
             }
-            Self::NoScript { path, scripts } => {
-                let named: Vec<String> = scripts
-                    .iter()
-                    .take(5)
-                    .map(|name| format!("`--from {}`", path.join(name).display()))
-                    .collect();
-                vec![format!("name the script, which takes what it imports along: {}", named.join(", "))]
+            Self::NoScript { path, scripts, notebooks } if scripts.is_empty() => match notebooks.first() {
+                Some(first) => vec![format!("a notebook: `--from {}`", path.join(first).display())],
+                None => vec!["a script is a file that ends in .py".to_owned()],
+            },
+            Self::NoScript { scripts, .. } => {
+                vec![format!("name it: {}", listed(scripts, "--script "))]
             }
+            Self::NoSuchScript { scripts, .. } => {
+                vec![if scripts.is_empty() {
+                    "it has no script at all".to_owned()
+                } else {
+                    format!("there are: {}", listed(scripts, ""))
+                }]
+            }
+            Self::ScriptOfFile { .. } => vec!["leave `--script` out".to_owned()],
             Self::Syntax { error, .. } if error.message.contains("UTF-8") => vec![
                 "save it as UTF-8, or say what it is in its first line: `# -*- coding: latin-1 -*-`"
                     .to_owned(),
-                "nothing was written".to_owned(),
+                nothing(),
             ],
             Self::Syntax { .. } => vec!["mend it first; nothing was written".to_owned()],
             Self::Notebook { error: NotebookError::Cell { .. }, .. } => {
                 vec!["mend the cell, or take it out; nothing was written".to_owned()]
             }
-            Self::Notebook { .. } => vec!["nothing was written".to_owned()],
-            Self::Clash { .. } => vec!["give the module another name first; nothing was written".to_owned()],
+            Self::TooLarge { .. } | Self::Notebook { .. } => vec![nothing()],
+            Self::Clash { .. } => vec!["give it another name first; nothing was written".to_owned()],
+            Self::Twice { .. } => {
+                vec![
+                    "give one of them another name, or move it beside the script; nothing was written"
+                        .to_owned(),
+                ]
+            }
+            Self::FarAway { .. } => vec!["move it beside the script; nothing was written".to_owned()],
+            Self::HoldsProject { .. } | Self::HoldsTarget { .. } => {
+                vec!["name the folder of the code alone, or its script".to_owned()]
+            }
+            Self::HoldsExperiment { .. } => {
+                vec!["name one experiment's folder: it is copied under the new name".to_owned()]
+            }
         }
     }
 }
 
-/// Reads what is to become an experiment.
-pub fn read(from: &Path) -> Result<Code, CodeError> {
-    let there = fs::metadata(from).map_err(|source| match source.kind() {
+/// Finds the code and its script. `from` is how it was named in `directory`; `target` is the folder that the experiment is
+/// to have.
+pub fn find(
+    directory: &Path,
+    from: &Path,
+    script: Option<&str>,
+    layout: &Layout,
+    target: &Path,
+    home: Option<&Path>,
+) -> Result<Found, CodeError> {
+    let path = directory.join(from).canonicalize().map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => CodeError::Missing { path: from.to_owned() },
         _ => CodeError::Read { path: from.to_owned(), source },
     })?;
-    if there.is_dir() {
-        return folder(from);
-    }
-    let path = from.to_owned();
-    let name = from.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
-    let (content, imports, commented) = match ending {
-        "py" => (Content::CopyOf(path), python(from)?, Vec::new()),
-        "ipynb" => {
-            let text =
-                fs::read_to_string(from).map_err(|source| CodeError::Read { path: path.clone(), source })?;
-            let made =
-                notebook::script(&text).map_err(|error| CodeError::Notebook { path: path.clone(), error })?;
-            let imports = imports::imports(&made.text).map_err(|error| CodeError::Syntax { path, error })?;
-            (Content::Verbatim(made.text), imports, made.commented)
+    if !path.is_dir() {
+        if script.is_some() {
+            return Err(CodeError::ScriptOfFile { path: from.to_owned() });
         }
-        _ => return Err(CodeError::Kind { path }),
-    };
-    let beside = from.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
-    let mut found = Neighbours::new(beside, Some(stem));
-    found.follow(imports)?;
-    if found.files.contains_key(LOCAL) {
-        return Err(CodeError::Clash { path: beside.join(LOCAL) });
-    }
-    let script = if found.asked_for_script || found.files.contains_key(SCRIPT) {
-        format!("{stem}.py")
-    } else {
-        SCRIPT.to_owned()
-    };
-    let mut files: Vec<File> = found
-        .files
-        .into_iter()
-        .map(|(path, from)| File { path, content: Content::CopyOf(from), executable: false })
-        .collect();
-    files.push(File { path: script.clone(), content, executable: false });
-    Ok(Code { script, files, modules: found.modules.into_iter().collect(), commented })
-}
-
-/// Every file of a folder but for what git ignores, around its `train.py` or `main.py`.
-fn folder(path: &Path) -> Result<Code, CodeError> {
-    let all = files_of(path)?;
-    let script = [SCRIPT, "main.py"].into_iter().find(|name| all.contains_key(*name));
-    let Some(script) = script else {
-        let scripts = all.into_keys().filter(|name| name.ends_with(".py") && !name.contains('/')).collect();
-        return Err(CodeError::NoScript { path: path.to_owned(), scripts });
-    };
-    let mut found = Neighbours::new(path, None);
-    found.follow(python(&path.join(script))?)?;
-    let files = all
-        .into_iter()
-        .map(|(path, from)| File { path, content: Content::CopyOf(from), executable: false })
-        .collect();
-    let modules = found.modules.into_iter().collect();
-    Ok(Code { script: script.to_owned(), files, modules, commented: Vec::new() })
-}
-
-/// The files below a folder, by their path in it; of symlinks those that lead to files.
-fn files_of(folder: &Path) -> Result<BTreeMap<String, PathBuf>, LoadError> {
-    let mut files = BTreeMap::new();
-    tree::walk(folder, &Ignores::of(folder), &|_| false, &mut |path, _| {
-        let place = folder.join(path);
-        if place.is_file() {
-            files.insert(path.to_owned(), place);
+        // A pipe would never end.
+        if !path.is_file() {
+            return Err(CodeError::Kind { path: from.to_owned() });
         }
-    })?;
-    Ok(files)
+        let script = script::read(&path).map_err(|error| as_named(error, &path, from))?;
+        let folder = path.parent().unwrap_or(&path).to_owned();
+        return Ok(Found { root: root(&folder, home), folder, script, whole: None });
+    }
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let project = real(&layout.root);
+    if project.starts_with(&path) {
+        return Err(CodeError::HoldsProject { path: from.to_owned() });
+    }
+    if let Ok(below) = target.strip_prefix(&layout.root)
+        && project.join(below).starts_with(&path)
+    {
+        return Err(CodeError::HoldsTarget { path: from.to_owned() });
+    }
+    let inside = |dir: &Path| real(dir) != path && real(dir).starts_with(&path);
+    if path.starts_with(&project)
+        && let Some(inner) = experiments::experiments(layout)?.iter().find(|it| inside(&it.dir))
+    {
+        return Err(CodeError::HoldsExperiment { path: from.to_owned(), inner: inner.name.to_string() });
+    }
+    fs::read_dir(&path).map_err(|source| CodeError::Read { path: from.to_owned(), source })?;
+    let walked = walk::walk(&path, layout.common_dir().canonicalize().ok().as_deref());
+    if walked.is_too_much {
+        return Err(CodeError::TooMany { path: from.to_owned() });
+    }
+    let script = script::of_folder(&path, &walked, script).map_err(|error| as_named(error, &path, from))?;
+    Ok(Found { root: root(&path, home), folder: path, script, whole: Some(walked) })
 }
 
-fn python(path: &Path) -> Result<Vec<Import>, CodeError> {
-    let bytes = fs::read(path).map_err(|source| CodeError::Read { path: path.to_owned(), source })?;
-    source::text(bytes)
-        .and_then(|text| imports::imports(&text))
-        .map_err(|error| CodeError::Syntax { path: path.to_owned(), error })
+/// With the path that the user has typed.
+fn as_named(mut error: CodeError, real: &Path, typed: &Path) -> CodeError {
+    if let CodeError::Read { path, .. }
+    | CodeError::Kind { path }
+    | CodeError::TooLarge { path, .. }
+    | CodeError::NoScript { path, .. }
+    | CodeError::NoSuchScript { folder: path, .. }
+    | CodeError::Syntax { path, .. }
+    | CodeError::Notebook { path, .. } = &mut error
+        && let Ok(below) = path.strip_prefix(real)
+    {
+        *path = if below == Path::new("") { typed.to_owned() } else { typed.join(below) };
+    }
+    error
 }
 
-/// What lies beside a script and is imported, directly or by what is.
-struct Neighbours<'a> {
-    beside: &'a Path,
-    /// The script's own name without `.py`, where it may get another.
-    stem: Option<&'a str>,
-    asked_for_script: bool,
-    files: BTreeMap<String, PathBuf>,
-    modules: BTreeSet<String>,
-    seen: BTreeSet<String>,
+/// The nearest folder above that is the top of a project. What happens to lie in a home folder belongs to none.
+fn root(folder: &Path, home: Option<&Path>) -> PathBuf {
+    let is_top = |above: &&Path| MARKS.iter().any(|mark| above.join(mark).exists());
+    let up = folder.ancestors().take_while(|above| Some(*above) != home);
+    up.into_iter().find(is_top).unwrap_or(folder).to_owned()
 }
 
-impl<'a> Neighbours<'a> {
-    fn new(beside: &'a Path, stem: Option<&'a str>) -> Self {
-        Self {
-            beside,
-            stem,
-            asked_for_script: false,
-            files: BTreeMap::new(),
-            modules: BTreeSet::new(),
-            seen: BTreeSet::new(),
+type Starts = Vec<(PathBuf, BTreeSet<PathBuf>)>;
+
+struct Reach {
+    detection: Detection,
+    reached: Reached,
+    /// Where the imports of a folder's other files lead.
+    others: Starts,
+}
+
+/// The files that the code needs with it, where they come to lie, and what it needs besides.
+pub fn gather(found: &Found, with: &With<'_>) -> Result<Code, CodeError> {
+    let gathering = Gathering { found, with, shared: with.layout.common_dir().canonicalize().ok() };
+    gathering.code()
+}
+
+struct Gathering<'a> {
+    found: &'a Found,
+    with: &'a With<'a>,
+    /// The project's shared code, links resolved.
+    shared: Option<PathBuf>,
+}
+
+impl Gathering<'_> {
+    fn code(&self) -> Result<Code, CodeError> {
+        let Found { folder, root, script, whole } = self.found;
+        let Reach { mut detection, mut reached, others } = self.reach(&[])?;
+        let mut more = self.looked_for(&reached);
+        let working = [folder.clone(), root.clone()];
+        let bases = Bases { working: &working, whole: whole.as_ref().map(|_| folder.as_path()), root };
+        let shown = |path: &Path| places::shown(path, folder);
+        let mut data = data::of(&reached.files, &script.drafts, &bases, &shown);
+        if whole.is_none() {
+            more.extend(data.files.iter().filter(|path| is_yaml(path)).cloned());
         }
+        if !more.is_empty() {
+            Reach { detection, reached, .. } = self.reach(&more)?;
+            let again = data::of(&reached.files, &script.drafts, &bases, &shown);
+            data.texts.extend(again.texts);
+        }
+        let mut left = std::mem::take(&mut data.left);
+        let mut files: BTreeSet<PathBuf> = reached.files.clone();
+        files.insert(script.path.clone());
+        files.extend(script.drafts.iter().map(|(path, _)| path.clone()));
+        if let Some(walked) = whole {
+            files.extend(walked.files.values().cloned());
+            left.extend(walked.left.iter().cloned());
+            // Only code comes from outside of a folder that was named.
+            let outside = data.files.iter().filter(|path| !path.starts_with(folder));
+            left.extend(outside.map(|path| Left {
+                path: path.display().to_string(),
+                why: "the code names it, and it lies outside of the folder".to_owned(),
+            }));
+        } else {
+            files.extend(data.files.iter().cloned());
+            files.extend(self.beside_modules(&reached.files));
+            files.extend(self.with.also.iter().cloned());
+        }
+        let links = self.take_links(&mut files);
+        let placed = self.place(&files, &reached.starts, &others)?;
+        self.assemble(placed, links, detection, &data, left)
     }
 
-    fn follow(&mut self, imports: Vec<Import>) -> Result<(), CodeError> {
-        let mut waiting = imports;
-        while let Some(import) = waiting.pop() {
-            let top = import.top().to_owned();
-            // A relative import is of a package that has been taken whole.
-            if import.level > 0 || top.is_empty() || !self.seen.insert(top.clone()) {
-                continue;
+    /// What imports lead to, from the script or from the whole folder.
+    fn reach(&self, more: &[PathBuf]) -> Result<Reach, CodeError> {
+        let Found { folder, root, script, whole } = self.found;
+        let With { interpreter, installed, target, .. } = *self.with;
+        let reach = |path: &Path, is_experiment: bool, more: &[PathBuf]| {
+            let drafts = script.drafts.iter().map(|(draft, _)| draft).filter(|draft| *draft != path);
+            let paths: Vec<PathBuf> = std::iter::once(path.to_owned()).chain(drafts.cloned()).collect();
+            let request = detect::Request {
+                root,
+                paths: &paths,
+                is_experiment,
+                interpreter,
+                installed,
+                target,
+                cache: None,
+            };
+            detect::reach(&request, &Besides { drafts: &script.drafts, more })
+        };
+        // Of a module the packages around it are loaded first.
+        let more = &[more, &self.packages()].concat();
+        let (detection, reached) = reach(&script.path, false, more)?;
+        if whole.is_none() {
+            return Ok(Reach { detection, reached, others: Vec::new() });
+        }
+        // What only other files of the folder import is needed as well; where Python is to look, the script says.
+        let (detection, all) = reach(folder, is_environment(&folder.join(ENVIRONMENT)), &[])?;
+        let files = all.files.into_iter().chain(reached.files).collect();
+        Ok(Reach { detection, reached: Reached { files, ..reached }, others: all.starts })
+    }
+
+    fn packages(&self) -> Vec<PathBuf> {
+        let Script { path, is_module, .. } = &self.found.script;
+        let folders = path.ancestors().skip(1).take_while(|_| *is_module);
+        let files = folders.map(|folder| folder.join("__init__.py"));
+        files.take_while(|file| file.is_file()).collect()
+    }
+
+    /// Modules that code finds by looking into its own folder.
+    fn looked_for(&self, reached: &Reached) -> Vec<PathBuf> {
+        if self.found.whole.is_some() {
+            return Vec::new();
+        }
+        let looks = |path: &&PathBuf| {
+            path.extension().is_some_and(|end| end == "py")
+                && path.parent().is_some_and(|folder| folder.join("__init__.py").is_file())
+                && fs::read(path).is_ok_and(|bytes| {
+                    ["iter_modules(", "walk_packages(", "*.py"]
+                        .iter()
+                        .any(|sign| bytes.windows(sign.len()).any(|word| word == sign.as_bytes()))
+                })
+        };
+        let folders: BTreeSet<&Path> =
+            reached.files.iter().filter(looks).filter_map(|path| path.parent()).collect();
+        let all = folders.into_iter().flat_map(|folder| walk::walk(folder, None).files.into_values());
+        all.filter(|path| path.extension().is_some_and(|end| end == "py")).collect()
+    }
+
+    /// What lies with the modules of a package and is no code: tables, words, templates, licences.
+    fn beside_modules(&self, reached: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+        let top = |path: &PathBuf| {
+            let top = places::package_top(path.parent()?);
+            // A module by itself has nothing.
+            let inside = path.strip_prefix(top).ok()?;
+            let whole = top.join(inside.components().next()?);
+            (inside.components().count() > 1).then_some(whole)
+        };
+        let tops: BTreeSet<PathBuf> = reached.iter().filter_map(top).collect();
+        let mut found = BTreeSet::new();
+        for top in tops {
+            let all = walk::walk(&top, None).files;
+            let is_code = |path: &Path| path.extension().is_some_and(|end| end == "py" || end == "ipynb");
+            // A folder of code that nothing imports has its data for itself.
+            let foreign: BTreeSet<&Path> = all
+                .values()
+                .filter(|path| is_code(path))
+                .filter_map(|path| path.parent())
+                .filter(|folder| !reached.iter().any(|path| path.starts_with(folder)))
+                .collect();
+            let is_foreign = |path: &Path| path.ancestors().any(|above| foreign.contains(above));
+            found.extend(all.values().filter(|path| !is_code(path) && !is_foreign(path)).cloned());
+        }
+        found
+    }
+
+    /// The project's shared code is linked, as every experiment has it.
+    fn take_links(&self, files: &mut BTreeSet<PathBuf>) -> BTreeSet<String> {
+        let mut links: BTreeSet<String> =
+            self.found.whole.iter().flat_map(|it| it.links.iter().cloned()).collect();
+        let Some(shared) = &self.shared else { return links };
+        files.retain(|file| {
+            let real = file.canonicalize().ok();
+            let Some(below) = real.as_ref().and_then(|real| real.strip_prefix(shared).ok()) else {
+                return true;
+            };
+            let place = places::join(COMMON, &below.to_string_lossy());
+            let is_covered = links.iter().any(|link| Path::new(&place).starts_with(link));
+            if !is_covered && below.file_name().is_some_and(|name| name != "__init__.py") {
+                links.insert(place);
             }
-            if self.stem == Some(top.as_str()) {
-                self.asked_for_script = true;
-                continue;
+            false
+        });
+        links
+    }
+
+    fn place(
+        &self,
+        files: &BTreeSet<PathBuf>,
+        starts: &Starts,
+        others: &Starts,
+    ) -> Result<Placed, CodeError> {
+        let Found { folder, root, script, whole } = self.found;
+        let site = self.with.interpreter.map(|python| python.search.clone()).unwrap_or_default();
+        let facts = places::Facts {
+            script: &script.path,
+            whole: whole.as_ref().map(|_| folder.as_path()),
+            root,
+            files,
+            starts,
+            others,
+            site: &site,
+            is_module: script.is_module,
+        };
+        places::place(&facts).map_err(|error| match error {
+            NoPlace::Nowhere { file } => CodeError::FarAway { path: file },
+            NoPlace::Taken { file, other, place } => CodeError::Twice { file, other, place },
+        })
+    }
+
+    fn assemble(
+        &self,
+        mut placed: Placed,
+        links: BTreeSet<String>,
+        mut detection: Detection,
+        data: &data::Data,
+        mut left: Vec<Left>,
+    ) -> Result<Code, CodeError> {
+        let Found { folder: _, root, script, whole } = self.found;
+        if whole.is_none() {
+            self.add_licences(&mut placed);
+            self.rename(&mut placed, &detection, &data.texts);
+        }
+        self.refuse_clashes(&placed)?;
+        let name = placed.places[&script.path].clone();
+        // Shared code is found from the experiment's folder.
+        let at = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        if !links.is_empty()
+            && (!at.is_empty() || script.is_module)
+            && !placed.paths.iter().any(String::is_empty)
+        {
+            placed.paths.push(String::new());
+        }
+        let module = script.is_module.then(|| {
+            let top = places::shown(places::package_top(&folder_of(&script.path)), &placed.base);
+            let inside = name.strip_prefix(&top).unwrap_or(&name).trim_start_matches('/');
+            let plain = inside.trim_end_matches(".py").trim_end_matches("/__main__");
+            plain.replace('/', ".")
+        });
+        let working = data
+            .working
+            .as_ref()
+            .filter(|working| working.starts_with(&placed.base))
+            .map(|working| places::shown(working, &placed.base));
+        relocate(&mut detection, root, &placed.places);
+        let file = |(path, place): (&PathBuf, &String)| {
+            let content = match script.drafts.iter().find(|(draft, _)| draft == path) {
+                Some((_, text)) => Content::Verbatim(text.clone()),
+                None => Content::CopyOf(path.clone()),
+            };
+            File { path: place.clone(), content, executable: false }
+        };
+        let mut files: Vec<File> = placed.places.iter().map(file).collect();
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        let is_here = |top: &str| {
+            let mut parts = placed.places.values().flat_map(|place| place.split('/'));
+            parts.any(|part| part.split('.').next() == Some(top))
+        };
+        for (top, found) in &detection.local {
+            if found.is_empty() && !is_here(top) && !links.iter().any(|_| top == COMMON) {
+                let why = "the code imports it as its own, and it is not where Python would look";
+                left.push(Left { path: top.clone(), why: why.to_owned() });
             }
-            for (path, place) in self.module(&top)? {
-                if path.ends_with(".py") {
-                    waiting.extend(python(&place)?);
+        }
+        left.sort();
+        left.dedup();
+        Ok(Code {
+            script: name,
+            module,
+            paths: placed.paths,
+            working,
+            files,
+            links,
+            detection,
+            commented: script.commented.clone(),
+            left,
+            places: placed.places,
+        })
+    }
+
+    /// Whoever gets the code gets the terms on which it may be used.
+    fn add_licences(&self, placed: &mut Placed) {
+        let Found { folder, root, .. } = self.found;
+        for from in [&placed.base.clone(), folder, root] {
+            let entries = fs::read_dir(from).into_iter().flatten().flatten();
+            let mut found: Vec<PathBuf> = entries
+                .map(|entry| entry.path())
+                .filter(|path| {
+                    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+                    let stem = name.split(['.', '-']).next().unwrap_or_default();
+                    LICENCES.iter().any(|licence| stem.eq_ignore_ascii_case(licence))
+                        && path.extension().is_none_or(|end| end != "py")
+                        && fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() < SIZE_MAX)
+                        && fs::File::open(path).is_ok()
+                })
+                .collect();
+            found.sort();
+            for path in &found {
+                let name = places::shown(path, from);
+                if !placed.places.values().any(|place| *place == name) {
+                    placed.places.entry(path.clone()).or_insert(name);
                 }
-                self.files.insert(path, place);
+            }
+            if !found.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// A lone script gets the name that scripts of experiments have, unless something knows it by its own.
+    fn rename(&self, placed: &mut Placed, detection: &Detection, texts: &BTreeSet<String>) {
+        let script = &self.found.script;
+        let name = placed.places[&script.path].clone();
+        let stem = name.trim_end_matches(".py");
+        let is_free = !placed.places.iter().any(|(path, place)| *place == SCRIPT && *path != script.path);
+        let asked = detection.local.contains_key(stem) || texts.contains(&name);
+        if !name.contains('/') && !script.is_module && is_free && !asked {
+            placed.places.insert(script.path.clone(), SCRIPT.to_owned());
+        }
+    }
+
+    /// What scaf writes itself is none of the code's, unless the whole folder is the experiment.
+    fn refuse_clashes(&self, placed: &Placed) -> Result<(), CodeError> {
+        let own = |what: &'static str, path: &Path| CodeError::Clash { path: path.to_owned(), what };
+        let has_environment = is_environment(&self.found.folder.join(ENVIRONMENT));
+        for (path, place) in &placed.places {
+            if place.starts_with("environment/") && !has_environment {
+                return Err(own("environment", path));
+            }
+            if self.found.whole.is_none() {
+                match place.as_str() {
+                    LOCAL => return Err(own(LOCAL, path)),
+                    JOB => return Err(own(JOB, path)),
+                    _ => {}
+                }
             }
         }
         Ok(())
     }
-
-    /// The files of a module beside the script; none where it comes from elsewhere.
-    fn module(&mut self, top: &str) -> Result<BTreeMap<String, PathBuf>, CodeError> {
-        let folder = self.beside.join(top);
-        let file = format!("{top}.py");
-        let is_package = folder.join("__init__.py").is_file();
-        if !is_package && self.beside.join(&file).is_file() {
-            return Ok(BTreeMap::from([(file.clone(), self.beside.join(file))]));
-        }
-        let is_standard = standard_library::contains(top);
-        if !is_package && (is_standard || !has_python(&folder)) {
-            if !is_standard {
-                self.modules.insert(top.to_owned());
-            }
-            return Ok(BTreeMap::new());
-        }
-        Ok(files_of(&folder)?.into_iter().map(|(path, place)| (format!("{top}/{path}"), place)).collect())
-    }
 }
 
-/// Whether a folder without `__init__.py` can be meant: a package that is installed comes before one
-/// that only happens to have the name.
-fn has_python(folder: &Path) -> bool {
-    fs::read_dir(folder)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .any(|entry| entry.path().extension().is_some_and(|end| end == "py") && entry.path().is_file())
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().unwrap_or(path).to_owned()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn is_yaml(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "yaml" || end == "yml")
+}
 
-    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let dir = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = dir.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            io::Write::write_all(&mut fs::File::create(path).unwrap(), text.as_bytes()).unwrap();
+/// Whether it is what makes a folder an experiment, and no package that happens to be called so.
+pub fn is_environment(folder: &Path) -> bool {
+    ["Dockerfile", "requirements.txt", "requirements.lock"].iter().any(|name| folder.join(name).is_file())
+        && !folder.join("__init__.py").exists()
+}
+
+/// Says the places of the code as they are in the experiment. A notebook that is a script now is code.
+fn relocate(detection: &mut Detection, root: &Path, places: &BTreeMap<PathBuf, String>) {
+    let moved = |file: &mut String| {
+        if let Some(place) = places.get(&root.join(&*file)) {
+            file.clone_from(place);
         }
-        dir
+    };
+    let maps = [
+        &mut detection.third_party,
+        &mut detection.optional,
+        &mut detection.implied,
+        &mut detection.suggested,
+        &mut detection.dev,
+    ];
+    for place in maps.into_iter().flat_map(BTreeMap::values_mut).flat_map(|needed| &mut needed.places) {
+        moved(&mut place.file);
     }
-
-    fn paths(code: &Code) -> Vec<&str> {
-        code.files.iter().map(|file| file.path.as_str()).collect()
+    for place in detection.unresolved.iter_mut().flat_map(|unresolved| &mut unresolved.places) {
+        moved(&mut place.file);
     }
-
-    #[test]
-    fn what_lies_beside_a_script_is_taken_along_as_far_as_it_is_imported() {
-        let dir = folder(&[
-            (
-                "churn.py",
-                "import os, helper, numpy\nfrom pack import x\nimport wandb\nif TYPE_CHECKING:\n    import z\n",
-            ),
-            ("helper.py", "import deeper, yaml\n"),
-            ("deeper.py", "import helper\n"),
-            ("pack/__init__.py", "from . import inner\nimport cv2\n"),
-            ("pack/inner.py", ""),
-            ("pack/words.txt", "a"),
-            ("pack/__pycache__/inner.pyc", ""),
-            ("wandb/run/code/x.py", "import never\n"),
-            ("unused.py", "def f(:\n"),
-        ]);
-        let code = read(&dir.path().join("churn.py")).unwrap();
-        assert_eq!(
-            paths(&code),
-            ["deeper.py", "helper.py", "pack/__init__.py", "pack/inner.py", "pack/words.txt", "train.py"]
-        );
-        assert_eq!(code.modules, ["cv2", "numpy", "wandb", "yaml", "z"]);
+    for problem in &mut detection.problems {
+        moved(&mut problem.file);
     }
-
-    #[test]
-    fn a_script_keeps_its_name_where_that_matters() {
-        let dir = folder(&[
-            ("main.py", "import train\n"),
-            ("train.py", ""),
-            ("run.py", "import back\n"),
-            ("back.py", "from run import x\n"),
-            ("bad.py", "import local\n"),
-            ("local.py", ""),
-        ]);
-        let of = |name: &str| read(&dir.path().join(name));
-        assert_eq!(of("main.py").unwrap().script, "main.py");
-        assert_eq!(of("run.py").unwrap().script, "run.py");
-        assert_eq!(of("local.py").unwrap().script, "train.py");
-        assert!(matches!(of("bad.py"), Err(CodeError::Clash { .. })));
-        assert!(matches!(of("gone.py"), Err(CodeError::Missing { .. })));
-    }
-
-    #[test]
-    fn a_folder_is_taken_whole_around_its_script() {
-        let dir = folder(&[
-            ("a/main.py", "import helper, torch\n"),
-            ("a/helper.py", "import sklearn\n"),
-            ("a/words.txt", "a"),
-            ("a/.hidden", ""),
-            ("a/venv/pyvenv.cfg", ""),
-            ("b/one.py", ""),
-            ("b/deep/two.py", ""),
-        ]);
-        let code = read(&dir.path().join("a")).unwrap();
-        assert_eq!(paths(&code), ["helper.py", "main.py", "words.txt"]);
-        assert_eq!((code.script.as_str(), code.modules), ("main.py", vec!["sklearn".into(), "torch".into()]));
-        let error = read(&dir.path().join("b")).unwrap_err();
-        assert!(error.hints()[0].contains("b/one.py`") && !error.hints()[0].contains("two.py"));
+    for files in detection.local.values_mut() {
+        *files = std::mem::take(files)
+            .into_iter()
+            .map(|mut file| {
+                moved(&mut file);
+                file
+            })
+            .collect();
     }
 }

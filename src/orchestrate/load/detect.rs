@@ -14,6 +14,7 @@ mod listing;
 mod local;
 mod memory;
 pub mod naming;
+mod reached;
 mod read;
 mod resolve;
 mod resume;
@@ -39,6 +40,8 @@ use memory::{Memory, Pages};
 use naming::Declared;
 use resolve::{Outcome, Path3, PathId, Resolver};
 use sources::{Form, Source};
+
+pub use reached::Reached;
 
 /// Imports that lead from file to file are followed no further than this many steps.
 const ROUNDS_MAX: usize = 10_000;
@@ -84,6 +87,15 @@ pub struct Request<'a> {
     pub cache: Option<&'a Path>,
 }
 
+/// What is looked at besides the request's own files.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Besides<'a> {
+    /// Those of the request's files that are not on the disk yet, with their texts.
+    pub drafts: &'a [(PathBuf, String)],
+    /// Files that no import leads to: YAML with class paths in it, modules that are looked for while the code runs.
+    pub more: &'a [PathBuf],
+}
+
 /// A file that has been read.
 #[derive(Debug)]
 struct File {
@@ -94,6 +106,18 @@ struct File {
 
 pub fn detect(request: &Request<'_>) -> Result<Detection, DetectError> {
     look(request, Memory::of(request).as_ref()).map(|(detection, _)| detection)
+}
+
+/// The same with the code's own files that imports lead to. Nothing is kept until the next time.
+pub fn reach(request: &Request<'_>, besides: &Besides<'_>) -> Result<(Detection, Reached), DetectError> {
+    let mut run = Run::new(request, besides.drafts)?;
+    run.waiting.extend(besides.more.iter().filter_map(|path| {
+        let form = Form::of(path.file_name()?.to_str()?)?;
+        Some(Source { shown: shown(path, request.root), path: path.clone(), form, role: Role::Code })
+    }));
+    run.rounds(&Pages::of(None))?;
+    run.declare();
+    Ok((answer::answer(&run, &run.declared), reached::of(&run)))
 }
 
 /// How much there was to do.
@@ -113,7 +137,7 @@ fn look(request: &Request<'_>, memory: Option<&Memory<'_>>) -> Result<(Detection
         run.declare();
         return Ok((answer::answer(&run, &run.declared), Way::Resumed { changed }));
     }
-    let mut run = Run::new(request)?;
+    let mut run = Run::new(request, &[])?;
     let read = run.rounds(&Pages::of(known))?;
     run.declare();
     let Some(memory) = memory else {
@@ -137,10 +161,18 @@ struct Beginning {
     rules: Vec<PathBuf>,
 }
 
-fn beginning(request: &Request<'_>, folders: &mut Folders) -> Result<Beginning, DetectError> {
+fn beginning(
+    request: &Request<'_>,
+    drafts: &[(PathBuf, String)],
+    folders: &mut Folders,
+) -> Result<Beginning, DetectError> {
     let mut beginning = Beginning { sources: Vec::new(), asked: Vec::new(), rules: Vec::new() };
     let mut seen = HashSet::new();
     for path in request.paths {
+        if drafts.iter().any(|(draft, _)| draft == path) {
+            beginning.sources.extend(source_of(path, request.root, true));
+            continue;
+        }
         let meta = std::fs::metadata(path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => DetectError::Missing { path: path.clone() },
             _ => DetectError::Read { path: path.clone(), source },
@@ -187,6 +219,7 @@ fn source_of(path: &Path, root: &Path, was_named: bool) -> Option<Source> {
 
 struct Run<'a> {
     request: &'a Request<'a>,
+    drafts: &'a [(PathBuf, String)],
     resolver: Resolver<'a>,
     /// Where imports are looked for besides the file's own folder.
     back: Vec<FolderId>,
@@ -210,9 +243,9 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(request: &'a Request<'a>) -> Result<Self, DetectError> {
+    fn new(request: &'a Request<'a>, drafts: &'a [(PathBuf, String)]) -> Result<Self, DetectError> {
         let mut folders = Folders::default();
-        let Beginning { sources, asked, rules } = beginning(request, &mut folders)?;
+        let Beginning { sources, asked, rules } = beginning(request, drafts, &mut folders)?;
         let mut back = Vec::new();
         for folder in asked.iter().map(PathBuf::as_path).chain([request.root]) {
             add(&mut back, folders.id(folder));
@@ -236,6 +269,7 @@ impl<'a> Run<'a> {
         });
         let resolver = Resolver::new(request.root, folders, request.installed, request.target.python.1);
         Ok(Self {
+            drafts,
             back,
             entries,
             first: sources.len(),
@@ -248,6 +282,7 @@ impl<'a> Run<'a> {
     fn empty(request: &'a Request<'a>, resolver: Resolver<'a>) -> Self {
         Self {
             request,
+            drafts: &[],
             resolver,
             back: Vec::new(),
             entries: None,
@@ -274,8 +309,11 @@ impl<'a> Run<'a> {
             if waiting.is_empty() {
                 break;
             }
-            let target = self.request.target;
+            let (target, drafts) = (self.request.target, self.drafts);
             let pages = parallel::map(&waiting, |source| {
+                if let Some((_, text)) = drafts.iter().find(|(path, _)| *path == source.path) {
+                    return (read::of_text(source, text, target), Stamp::default());
+                }
                 known.page(source).unwrap_or_else(|| {
                     read.fetch_add(1, Ordering::Relaxed);
                     read::read(source, target)
@@ -379,6 +417,12 @@ impl<'a> Run<'a> {
         let top = words.text(asked.module).split('.').next().unwrap_or_default();
         if page.written.iter().any(|written| page.words.text(written.module) == top) {
             return self.resolver.number(Outcome::Local { files: Vec::new() });
+        }
+        let is_meant = |(path, _): &&(PathBuf, String)| {
+            path.file_stem().is_some_and(|stem| stem == top) && *path != source.path
+        };
+        if let Some((draft, _)) = self.drafts.iter().find(is_meant) {
+            return self.resolver.number(Outcome::Local { files: vec![draft.clone()] });
         }
         self.resolver.resolve(path, &source.path, (asked.module, asked.names), words)
     }

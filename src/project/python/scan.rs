@@ -9,6 +9,7 @@ mod command;
 mod condition;
 mod leaving;
 mod libraries;
+mod literals;
 pub(crate) mod names;
 mod nesting;
 mod place;
@@ -37,6 +38,7 @@ use names::Names;
 use walk::{Triggers, Walk, Walked};
 
 pub(crate) use calls::Setting;
+pub use literals::literals;
 pub use script_block::ScriptBlock;
 pub use shell::scan_shell;
 

@@ -254,7 +254,7 @@ pub fn venv_commands(
     uv: Option<&Path>,
 ) -> Vec<Vec<String>> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
-    let (mut make, mut install) = match uv {
+    let (mut make, install) = match uv {
         Some(uv) => (
             vec![text(uv), "venv".into(), "--quiet".into(), "--python".into(), text(python)],
             vec![text(uv), "pip".into(), "install".into(), "--python".into(), text(&venv.join("bin/python"))],
@@ -273,12 +273,18 @@ pub fn venv_commands(
         ),
     };
     make.push(text(venv));
-    for file in requirements {
-        install.push("-r".into());
-        install.push(text(file));
+    let files: Vec<String> = requirements.iter().flat_map(|file| ["-r".to_owned(), text(file)]).collect();
+    let parts: Vec<Vec<String>> = if uv.is_some() {
+        vec![[files, more.to_vec()].concat()]
+    } else {
+        // Beside a file with hashes pip (23.2) takes nothing that has none.
+        vec![files, more.to_vec()]
+    };
+    let mut commands = vec![make];
+    for part in parts.into_iter().filter(|part| !part.is_empty()) {
+        commands.push(install.iter().cloned().chain(part).collect());
     }
-    install.extend(more.iter().cloned());
-    if requirements.is_empty() && more.is_empty() { vec![make] } else { vec![make, install] }
+    commands
 }
 
 fn make_venv(

@@ -86,7 +86,12 @@ pub fn lock(
     };
     let heard = Heard::begin(SignalSource::Process)
         .map_err(|error| Failure::user(format!("cannot listen for signals: {error}")))?;
-    let resolution = resolve(context, &ground, given.as_ref(), &manner, &heard)?;
+    let mut resolution = resolve(context, &ground, given.as_ref(), &manner, &heard)?;
+    let problems = ground.detection.problems.len();
+    if problems > 0 {
+        let files = if problems == 1 { "1 file".to_owned() } else { format!("{problems} files") };
+        resolution.notes.push(format!("{files} could not be read in full: `scaf env detect` names them"));
+    }
     let mut planned = plan(&ground, &project.layout.root, given.as_ref(), &resolution);
     if let Some(new) = &new {
         new.complete(&mut planned.plan);
@@ -164,6 +169,8 @@ pub struct Ground {
     pub experiment: Experiment,
     /// Its `environment/`.
     pub folder: PathBuf,
+    /// Where its code lies now.
+    pub now: PathBuf,
     pub python: Python,
     pub target: LockTarget,
     pub detection: Detection,
@@ -223,6 +230,7 @@ impl Ground {
         Ok(Self {
             experiment: experiment.clone(),
             folder,
+            now: experiment.dir.clone(),
             python,
             target,
             detection,
@@ -334,7 +342,7 @@ pub fn given(
             let _ = write!(message, "\nand {} more", contradictions.len() - SHOWN);
         }
         return Err(Failure::user(message)
-            .hint(format!("`--from FILE` says which is right; {} comes first", believed.file))
+            .hint(format!("`scaf env lock --from FILE` says which is right; {} comes first", believed.file))
             .hint("or make them say the same"));
     }
     // The user's own lines there are requirements anyway.
@@ -459,11 +467,6 @@ fn notes(detection: &Detection) -> Vec<String> {
         notes
             .push(format!("tests, notebooks or documentation import what nobody has: {}", others.join(", ")));
     }
-    if !detection.problems.is_empty() {
-        let count = detection.problems.len();
-        let files = if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
-        notes.push(format!("{files} could not be read in full: `scaf env detect` names them"));
-    }
     notes
 }
 
@@ -489,21 +492,10 @@ pub fn plan(ground: &Ground, root: &Path, given: Option<&Given>, resolution: &Re
         resolution,
         target,
     });
-    let installed = |name: &str| {
-        let distribution = python.installed.as_ref()?.get(name)?;
-        let (name, version) = (distribution.name(), distribution.version());
-        match lock_choice::taken(&distribution.provenance().origin) {
-            Taken::FromIndex => Some(Pin::version(name, version)),
-            Taken::FromAddress(address) => Some(Pin {
-                source: crate::spec::pin::Source::Address(address),
-                ..Pin::version(name, version)
-            }),
-            Taken::Apart(_) => None,
-        }
-    };
+    let installed = |name: &str| as_installed(python, name);
     for (part, name) in BESIDE {
         let path = experiment.dir.join(name);
-        let old = fs::read_to_string(&path).unwrap_or_default();
+        let old = fs::read_to_string(ground.now.join(name)).unwrap_or_default();
         let contents = lock_contents::beside(detection, part, &installed, &shown);
         let edited = requirements_file::edit(&old, &contents);
         if edited.text != old {
@@ -521,6 +513,27 @@ pub fn plan(ground: &Ground, root: &Path, given: Option<&Given>, resolution: &Re
         }
     }
     planned
+}
+
+/// What is installed, as it would be pinned.
+pub fn as_installed(python: &Python, name: &str) -> Option<Pin> {
+    let distribution = python.installed.as_ref()?.get(name)?;
+    let (name, version) = (distribution.name(), distribution.version());
+    match lock_choice::taken(&distribution.provenance().origin) {
+        Taken::FromIndex => Some(Pin::version(name, version)),
+        Taken::FromAddress(address) => {
+            Some(Pin { source: crate::spec::pin::Source::Address(address), ..Pin::version(name, version) })
+        }
+        Taken::Apart(_) => None,
+    }
+}
+
+/// What is locked, in one line.
+pub fn locked(target: &LockTarget, resolution: &Resolution) -> String {
+    let count = resolution.pins.len();
+    let packages = if count == 1 { "1 package".to_owned() } else { format!("{count} packages") };
+    let without = resolution.unhashed.as_ref().map(|why| format!(", without hashes: {why}"));
+    format!("locked {packages} for {target}, by {}{}", resolution.by, without.unwrap_or_default())
 }
 
 fn tell(
@@ -562,15 +575,7 @@ fn tell(
     for note in &resolution.notes {
         context.ui.warning(note);
     }
-    let count = resolution.pins.len();
-    let packages = if count == 1 { "1 package".to_owned() } else { format!("{count} packages") };
-    let without = resolution.unhashed.as_ref().map(|why| format!(", without hashes: {why}"));
-    context.ui.say(&format!(
-        "locked {packages} for {}, by {}{}",
-        ground.target,
-        resolution.by,
-        without.unwrap_or_default()
-    ));
+    context.ui.say(&locked(&ground.target, resolution));
     for (name, why) in &resolution.apart {
         context.ui.say(&format!("  apart: `{name}`, {why}"));
     }
@@ -591,7 +596,7 @@ fn tell(
 }
 
 /// Changes of `requirements.txt`, in lines.
-fn direct(changes: &[Change]) -> Vec<String> {
+pub fn direct(changes: &[Change]) -> Vec<String> {
     let mut lines: Vec<String> = changes
         .iter()
         .take(SHOWN)

@@ -54,6 +54,28 @@ pub fn read(file: &Source, target: &Target) -> (Ledger, Stamp) {
     (gather::page(&contents), stamp)
 }
 
+/// What a Python file says whose text is known.
+pub fn of_text(file: &Source, text: &str, target: &Target) -> Ledger {
+    let mut contents = Contents::default();
+    python(file, Ok(text.to_owned()), target, &mut contents);
+    gather::page(&contents)
+}
+
+fn python(file: &Source, text: Result<String, SyntaxError>, target: &Target, contents: &mut Contents) {
+    let problem = |error: &SyntaxError| Problem {
+        file: file.shown.clone(),
+        line: Some(error.line),
+        message: error.message.clone(),
+    };
+    match text.and_then(|text| scan::scan(&text, target, scan::Kind::Script)) {
+        Ok(scan) => {
+            contents.problems.extend(scan.problems.iter().map(problem));
+            contents.parts.push(Part { cell: None, scan, is_shell: false });
+        }
+        Err(error) => contents.problems.push(problem(&error)),
+    }
+}
+
 fn contents(file: &Source, target: &Target, stamp: &mut Stamp) -> Contents {
     let mut contents = Contents::default();
     let limit = match file.form {
@@ -76,17 +98,8 @@ fn contents(file: &Source, target: &Target, stamp: &mut Stamp) -> Contents {
             return contents;
         }
     };
-    let syntax = |error: &SyntaxError| problem(Some(error.line), error.message.clone());
     match file.form {
-        Form::Python => {
-            match source::text(bytes).and_then(|text| scan::scan(&text, target, scan::Kind::Script)) {
-                Ok(scan) => {
-                    contents.problems.extend(scan.problems.iter().map(syntax));
-                    contents.parts.push(Part { cell: None, scan, is_shell: false });
-                }
-                Err(error) => contents.problems.push(syntax(&error)),
-            }
-        }
+        Form::Python => python(file, source::text(bytes), target, &mut contents),
         Form::Notebook => {
             let cells = match std::str::from_utf8(&bytes) {
                 Ok(text) => notebook::cells(text).map_err(|error| error.to_string()),
