@@ -382,7 +382,8 @@ impl<'a> Run<'a> {
 
     /// Resolves what a file asks for, and has those files wait to which that leads.
     fn take(&mut self, file: File, path: PathId) {
-        let File { source, page, stamp } = file;
+        let File { mut source, page, stamp } = file;
+        source.role = sources::settled(&source, &page);
         let number = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
         let mut leads_to = self.loaded(&source, &page, path);
         for at in self.ledger.put(number, &page) {

@@ -70,6 +70,8 @@ pub struct Scan {
     pub script_block: Option<ScriptBlock>,
     /// There is an `if __name__ == "__main__":`.
     pub is_program: bool,
+    /// Functions are called `test_…`, or classes are test cases.
+    pub has_tests: bool,
     /// The text is no Python 3: `problems` begins with why. What is found is found all the same, but for the
     /// lines with errors.
     pub broken: bool,
@@ -363,6 +365,7 @@ fn found<'a>(
         imports: walked.imports,
         attempts: walk.attempts.clone(),
         is_program: walked.is_program,
+        has_tests: walked.has_tests,
         broken,
         problems: text.problems(),
         ..Scan::default()

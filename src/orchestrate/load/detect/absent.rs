@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 
+use super::ledger::{Addition, Asked};
 use super::{Run, leads};
 use crate::project::python::requirements::normalised;
 use crate::project::python::scan::Base;
@@ -15,8 +16,8 @@ pub struct Absent<'a> {
     run: &'a Run<'a>,
     /// Top names of what a `setup.py` of the project builds.
     built: HashSet<&'a str>,
-    /// Files that add a folder to `sys.path` of which nothing is here, with what is told of it.
-    lost: HashMap<u32, String>,
+    /// Files that add a folder to `sys.path` of which nothing is here: in which cell and line, and what is told of it.
+    lost: HashMap<u32, (u32, u32, String)>,
     /// Folders of which nothing is here, by their last name as a module's.
     folders: Vec<(String, String)>,
     /// Modules by their last name, each with all names on the way to it.
@@ -27,13 +28,19 @@ impl<'a> Absent<'a> {
     pub fn of(run: &'a Run<'a>) -> Self {
         let words = &run.ledger.words;
         let root = run.request.root;
-        let mut lost = HashMap::new();
+        let mut lost: HashMap<u32, (u32, u32, String)> = HashMap::new();
+        let mut lose = |addition: &Addition, told: String| {
+            let Addition { file, line, cell, .. } = *addition;
+            let first = lost.entry(file).or_insert_with(|| (cell, line, told.clone()));
+            if (cell, line) < (first.0, first.1) {
+                *first = (cell, line, told);
+            }
+        };
         let mut folders = Vec::new();
         for addition in &run.ledger.additions {
             let below = words.text(addition.below);
             if addition.base == Base::Unknown {
-                let what = "a folder that is only known when it runs";
-                lost.entry(addition.file).or_insert_with(|| what.to_owned());
+                lose(addition, "a folder that is only known when it runs".to_owned());
                 continue;
             }
             let Some(source) = run.sources.get(addition.file as usize) else { continue };
@@ -43,7 +50,7 @@ impl<'a> Absent<'a> {
             };
             if !has_anything(&folder) {
                 let shown = super::shown(&folder, root);
-                lost.entry(addition.file).or_insert_with(|| format!("`{shown}`, of which nothing is here,"));
+                lose(addition, format!("`{shown}`, of which nothing is here,"));
                 folders.extend(
                     last_name(&folder).map(|name| (name, format!("`{shown}`, of which nothing is here"))),
                 );
@@ -76,12 +83,12 @@ impl<'a> Absent<'a> {
     }
 
     /// Why nothing can be said of an import that nobody knows.
-    pub fn reason(&self, file: u32, module: &str) -> Option<String> {
+    pub fn reason(&self, asked: &Asked, module: &str) -> Option<String> {
         let top = module.split('.').next().unwrap_or_default();
         if let Some((_, told)) = self.folders.iter().find(|(name, _)| *name == top.to_lowercase()) {
             return Some(format!("it may be in {told}"));
         }
-        let source = self.run.sources.get(file as usize)?;
+        let source = self.run.sources.get(asked.file as usize)?;
         let beside = source.path.parent().map(|folder| folder.join(top));
         let empty = [beside, Some(self.run.request.root.join(top))];
         // git keeps no empty folders, but for those of submodules.
@@ -93,8 +100,10 @@ impl<'a> Absent<'a> {
                 "the folder `{shown}` is empty, as that of a git submodule is before it is fetched"
             ));
         }
-        let told = self.lost.get(&file)?;
-        Some(format!("no package is known by it, and the file adds {told} to `sys.path`"))
+        // What is imported before has been found elsewhere.
+        let (cell, line, told) = self.lost.get(&asked.file)?;
+        let is_after = (*cell, *line) < (asked.cell, asked.line);
+        is_after.then(|| format!("no package is known by it, and the file adds {told} to `sys.path`"))
     }
 
     /// Whether some folder of the project has the module with all its names, so that it is found when Python is

@@ -261,10 +261,18 @@ impl<'a> Answer<'a> {
                 }
                 return false;
             }
-            if is_hard && let Some(reason) = self.absent.reason(asked.file, module) {
+            let is_used = matches!(place.role, Role::Code | Role::Notebook);
+            if is_hard
+                && is_used
+                && let Some(reason) = self.absent.reason(asked, module)
+            {
                 self.unresolved(module, place, &reason);
                 return false;
             }
+        }
+        // A module that the project lacks is nobody else's.
+        if self.declared.is_own(name) {
+            return true;
         }
         self.add((name, *known, candidates), asked, module, is_met);
         false

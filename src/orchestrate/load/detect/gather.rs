@@ -1,7 +1,8 @@
 //! What one file says, in the ledger's words.
 
 use super::ledger::{
-    Addition, Asked, Built, Call, Executes, Family, Flaw, Ledger, Main, Names, Relative, Word, Words, Written,
+    Addition, Asked, Built, Call, Executes, Family, Flaw, Ledger, Main, Names, Relative, Tested, Word, Words,
+    Written,
 };
 use super::read::{Contents, Part};
 use crate::project::python::imports::{Guard, How, Import};
@@ -162,7 +163,14 @@ fn places(part: &Part, page: &mut Ledger) {
     let number = |up: usize| u32::try_from(up).unwrap_or(u32::MAX);
     for addition in &scan.path_additions {
         let below = page.words.id(&addition.below);
-        page.additions.push(Addition { file: 0, base: addition.base, up: number(addition.up), below });
+        page.additions.push(Addition {
+            file: 0,
+            line: addition.line,
+            cell: part.cell.unwrap_or(0),
+            base: addition.base,
+            up: number(addition.up),
+            below,
+        });
     }
     for executed in &scan.executed {
         let below = page.words.id(&executed.below);
@@ -182,6 +190,9 @@ fn places(part: &Part, page: &mut Ledger) {
     for module in &scan.builds {
         let module = page.words.id(module);
         page.built.push(Built { file: 0, module });
+    }
+    if scan.has_tests && page.tested.is_empty() {
+        page.tested.push(Tested { file: 0 });
     }
     if scan.is_program && page.mains.is_empty() {
         page.mains.push(Main { file: 0 });

@@ -306,7 +306,14 @@ fact! {
 
 fact! {
     /// A folder that is added to `sys.path`.
-    Addition { base: Base, up: u32, below: Word }
+    Addition {
+        line: u32,
+        /// Of a notebook, from 1; else 0.
+        cell: u32,
+        base: Base,
+        up: u32,
+        below: Word,
+    }
 }
 
 fact! {
@@ -334,6 +341,11 @@ fact! {
     Main {}
 }
 
+fact! {
+    /// That the file has functions that are called like tests.
+    Tested {}
+}
+
 /// What all files say, in the order of the files; or what one file says, which then is number 0.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
@@ -349,6 +361,7 @@ pub struct Ledger {
     pub names: Vec<Names>,
     pub flaws: Vec<Flaw>,
     pub mains: Vec<Main>,
+    pub tested: Vec<Tested>,
 }
 
 impl Ledger {
@@ -367,6 +380,7 @@ impl Ledger {
         put(&mut self.names, number, &page.names, &mut to);
         put(&mut self.flaws, number, &page.flaws, &mut to);
         put(&mut self.mains, number, &page.mains, &mut to);
+        put(&mut self.tested, number, &page.tested, &mut to);
         put(&mut self.asked, number, &page.asked, &mut to)
     }
 
@@ -387,6 +401,7 @@ impl Ledger {
             names: page(&self.names, number, &mut to),
             flaws: page(&self.flaws, number, &mut to),
             mains: page(&self.mains, number, &mut to),
+            tested: page(&self.tested, number, &mut to),
         };
         Self { words, ..page }
     }

@@ -71,7 +71,8 @@ impl Declared {
         if let (Some((_, (found, _))), None) = (alike.next(), alike.next()) {
             return Some(found);
         }
-        if plain.len() < 4 {
+        // Many a declared name begins like what a project calls its own.
+        if plain.len() < 4 || is_own(front) {
             return None;
         }
         let longer = |name: &str| {

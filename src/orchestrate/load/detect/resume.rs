@@ -8,7 +8,7 @@ use super::ledger::{self, Word};
 use super::listing::{self, Seal};
 use super::memory::{Known, Memory};
 use super::resolve::Resolver;
-use super::{File, Request, Run, add, source_of};
+use super::{File, Request, Run, add, source_of, sources};
 use crate::orchestrate::load::bundle::digests::Stamp;
 use crate::orchestrate::load::detect::read;
 use crate::orchestrate::load::parallel;
@@ -67,6 +67,8 @@ pub fn resume<'a>(
     run.ledger = std::mem::take(&mut known.ledger);
     let mut stays = true;
     for (number, file) in &changed {
+        // What it is for may have changed with it, and with that what its imports are for.
+        stays &= sources::settled(&file.source, &file.page) == file.source.role;
         stays &= run.change(*number, file, &here);
     }
     drop(here);

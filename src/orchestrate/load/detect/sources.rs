@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::folders::Folders;
+use super::ledger::Ledger;
 use crate::orchestrate::load::tree::Ignores;
 use crate::spec::detection::Role;
 
@@ -52,20 +53,49 @@ pub fn role(shown: &str, form: Form) -> Role {
     let mut parts = folders.split('/').filter(|part| !part.is_empty());
     // `test/` alone may be the data or the script of an evaluation; what pytest collects is a test.
     let is_test = folders.split('/').any(|part| part == "tests")
-        || stem.starts_with("test_") && form == Form::Python
-        || stem.ends_with("_test") && form == Form::Python
+        || form == Form::Python && is_called_test(stem)
         || stem == "conftest";
     if is_test {
         return Role::Test;
     }
-    let publishing = matches!(name, "setup.py" | "noxfile.py" | "fabfile.py" | "dodo.py" | "tasks.py")
-        && folders.is_empty()
-        || name == "setup.py"
-        || parts.any(|part| matches!(part, "docs" | "doc"));
-    if publishing {
-        return Role::Publishing;
+    if form == Form::Notebook {
+        return Role::Notebook;
     }
-    if form == Form::Notebook { Role::Notebook } else { Role::Code }
+    let publishing = name == "noxfile.py" && folders.is_empty()
+        || is_task(shown)
+        || matches!(name, "setup.py" | "versioneer.py" | "ez_setup.py")
+        || parts.any(|part| matches!(part, "docs" | "doc"));
+    if publishing { Role::Publishing } else { Role::Code }
+}
+
+fn is_called_test(stem: &str) -> bool {
+    stem.starts_with("test_") || stem.ends_with("_test")
+}
+
+/// What invoke, fabric and doit look for.
+fn is_task(shown: &str) -> bool {
+    matches!(shown, "fabfile.py" | "dodo.py" | "tasks.py")
+}
+
+/// The same where it is known what the file says: the script of an evaluation is called `test_net.py`, too, and what
+/// a model is trained for stands in a `tasks.py`.
+pub fn settled(source: &Source, page: &Ledger) -> Role {
+    let (folders, name) = source.shown.rsplit_once('/').unwrap_or(("", &source.shown));
+    let imports = |modules: &[&str]| {
+        let tops = page.asked.iter().filter_map(|asked| page.words.text(asked.module).split('.').next());
+        tops.clone().any(|top| modules.contains(&top))
+    };
+    let is_other = match source.role {
+        Role::Test => {
+            let by_name = name.strip_suffix(".py").is_some_and(is_called_test)
+                && folders.split('/').all(|part| part != "tests");
+            let has_none = page.tested.is_empty() || !page.mains.is_empty();
+            by_name && has_none && !imports(&["pytest", "unittest", "nose", "hypothesis", "absl"])
+        }
+        Role::Publishing => is_task(&source.shown) && !imports(&["invoke", "fabric", "doit"]),
+        Role::Code | Role::Notebook => false,
+    };
+    if is_other { Role::Code } else { source.role }
 }
 
 /// Everything of interest below a folder. Symlinks are followed as far as they lead out of it, and no

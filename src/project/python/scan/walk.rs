@@ -81,6 +81,7 @@ pub(crate) struct Walk<'a> {
     /// Functions that never come back.
     enders: HashSet<&'a str>,
     is_program: bool,
+    has_tests: bool,
     /// Local names of functions that are looked at: `from importlib import import_module as im`.
     renamed: Vec<&'a str>,
     /// Local names of classes and functions of which it matters whether they are used.
@@ -118,6 +119,7 @@ pub(super) struct Walked<'a> {
     pub(super) imports: Vec<Import>,
     pub(super) seen: Vec<Seen<'a>>,
     pub(super) is_program: bool,
+    pub(super) has_tests: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -137,6 +139,7 @@ impl<'a> Walk<'a> {
             required: HashSet::default(),
             enders: HashSet::default(),
             is_program: false,
+            has_tests: false,
             renamed: Vec::new(),
             watched: HashSet::default(),
             called: None,
@@ -155,6 +158,7 @@ impl<'a> Walk<'a> {
             imports: self.take_imports(),
             seen: std::mem::take(&mut self.seen),
             is_program: std::mem::take(&mut self.is_program),
+            has_tests: std::mem::take(&mut self.has_tests),
         }
     }
 
@@ -503,7 +507,8 @@ impl<'a> Visitor<'a> for Walk<'a> {
                 let names = import.names.iter().map(|alias| alias.name.to_string()).collect();
                 self.add(How::From, module, import.level, names, import.range.start());
             }
-            Stmt::FunctionDef(_) => {
+            Stmt::FunctionDef(function) => {
+                self.has_tests |= self.functions == 0 && function.name.starts_with("test_");
                 self.functions += 1;
                 visitor::walk_stmt(self, stmt);
                 self.functions -= 1;
@@ -511,6 +516,7 @@ impl<'a> Visitor<'a> for Walk<'a> {
             Stmt::ClassDef(class) => {
                 for base in class.bases() {
                     self.uses(base);
+                    self.has_tests |= last_name(base).is_some_and(|name| name.ends_with("TestCase"));
                 }
                 visitor::walk_stmt(self, stmt);
             }

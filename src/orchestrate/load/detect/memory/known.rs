@@ -107,6 +107,7 @@ pub fn bytes(memory: &Memory<'_>, run: &Run<'_>) -> Option<Vec<u8>> {
         names,
         flaws,
         mains,
+        tested,
     } = ledger;
     writer.rows(asked);
     writer.rows(calls);
@@ -119,6 +120,7 @@ pub fn bytes(memory: &Memory<'_>, run: &Run<'_>) -> Option<Vec<u8>> {
     writer.rows(names);
     writer.rows(flaws);
     writer.rows(mains);
+    writer.rows(tested);
 
     writer.count(run.resolver.outcomes().len());
     for outcome in run.resolver.outcomes() {
@@ -297,6 +299,7 @@ impl Known {
             names: reader.rows()?,
             flaws: reader.rows()?,
             mains: reader.rows()?,
+            tested: reader.rows()?,
         };
         let count = reader.count(4)?;
         let outcomes = (0..count).map(|_| take_outcome(&mut reader, 1)).collect::<Option<Vec<Outcome>>>()?;
