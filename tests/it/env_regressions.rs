@@ -439,6 +439,24 @@ fn what_a_distribution_installs_by_accident_is_not_meant() {
     assert_eq!(unresolved, ["examples", "tests.const"]);
 }
 
+/// A package that something else needs has the name of the project's own folder without `__init__.py`.
+#[test]
+fn a_package_that_lacks_what_is_asked_for_does_not_hide_the_folder_that_has_it() {
+    let code = [
+        ("datasets/coco.py", "import alpha\n"),
+        ("main.py", "from datasets.coco import Coco\nfrom datasets import coco\n"),
+        ("other.py", "from datasets import load_dataset\n"),
+    ];
+    let Some(case) = Case::new(&code) else { return };
+    let case = case
+        .with(&Dist::new("datasets", "4.0", &[("datasets/__init__.py", "def load_dataset(): pass\n")]))
+        .with(&Dist::new("alpha", "1.0", &[("alpha.py", "")]));
+    let found = case.detect("main.py");
+    assert_eq!(keys(&found["third_party"]), ["alpha"]);
+    assert_eq!(local(&found), ["datasets 1"]);
+    assert_eq!(keys(&case.detect("other.py")["third_party"]), ["datasets"]);
+}
+
 /// The answer is the whole environment: what the four imports of the ancestor's benchmark left unpinned (37 of 47)
 /// is pinned here, each with its origin and who needs it.
 #[test]

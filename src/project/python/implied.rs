@@ -1,6 +1,7 @@
 //! What libraries need for what is asked of them, and do not bring along: `implied.toml`.
 
 mod rules;
+pub mod versions;
 mod yaml;
 
 use std::collections::HashMap;
@@ -113,6 +114,7 @@ impl<'r, 'a> Finder<'r, 'a> {
                         rule: name,
                         why: rule.why.clone(),
                         about: section.libraries(),
+                        versions: rule.versions.clone(),
                     };
                 }
                 continue;
@@ -123,6 +125,7 @@ impl<'r, 'a> Finder<'r, 'a> {
                 rule: name,
                 why: rule.why.clone(),
                 about: section.libraries(),
+                versions: rule.versions.clone(),
                 call: site.call.clone(),
                 line: site.line,
                 column: site.column,

@@ -108,6 +108,8 @@ pub struct Implied {
     pub why: String,
     /// Of whose modules the rule speaks; nobody's where it is about no library.
     pub about: Vec<&'static str>,
+    /// The versions of a library of which it is so: `transformers >= 4.30`; may be empty.
+    pub versions: String,
     /// The call as it stands in the code, shortened.
     pub call: String,
     pub line: u32,

@@ -11,6 +11,7 @@ use super::naming::{self, Declared, Named};
 use super::resolve::Outcome;
 use super::sources::Source;
 use crate::orchestrate::load::installed::{Distribution, Index, Installed};
+use crate::project::python::implied::versions::Versions;
 use crate::project::python::import_names;
 use crate::project::python::requirements::normalised;
 use crate::project::python::standard_library;
@@ -394,7 +395,7 @@ fn imply(detection: &mut Detection, run: &Run<'_>, declared: &Declared, absent: 
     let installed = run.request.installed;
     let libraries = libraries(run, declared);
     for call in &run.ledger.calls {
-        let Call { file, line, cell, kind, certain, any_of, what, why, about } = *call;
+        let Call { file, line, cell, kind, certain, any_of, what, why, about, versions } = *call;
         // A project's own `datasets` has nothing to do with the library of that name.
         let about = run.ledger.words.text(about).lines();
         let mut about = about.filter_map(|library| libraries.get(&(file, library))).peekable();
@@ -406,6 +407,19 @@ fn imply(detection: &mut Detection, run: &Run<'_>, declared: &Declared, absent: 
         if kind == Kind::Program && any_of.iter().any(|name| declared.is_own(name) || absent.builds(name)) {
             continue;
         }
+        let certain = match Versions::read(run.ledger.words.text(versions)) {
+            None => certain,
+            Some(versions) => {
+                let there = installed.and_then(|installed| installed.get(&versions.distribution));
+                let version =
+                    there.map(|there| there.version()).or_else(|| declared.version(&versions.distribution));
+                match version.and_then(|version| versions.contain(version)) {
+                    Some(false) => continue,
+                    Some(true) => certain,
+                    None => certain && versions.is_assumed,
+                }
+            }
+        };
         let place = place(&run.ledger.words, &run.sources, (file, line, cell), kind, what, why);
         let is_needed = |name: &&&str| detection.third_party.contains_key(&normalised(name));
         let is_there =

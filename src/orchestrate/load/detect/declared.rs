@@ -22,6 +22,9 @@ pub fn beside(root: &Path, asked: &[PathBuf], platform: &Platform) -> Declared {
             let is_direct = !found.read.kind.is_lock();
             for pin in &found.read.pins {
                 declared.add(&pin.name, is_direct);
+                if let Some(version) = &pin.version {
+                    declared.pin(&pin.normalised, version);
+                }
             }
         }
         lists(&folder.join("requirements"), &mut declared);

@@ -138,6 +138,7 @@ fn calls(part: &Part, page: &mut Ledger) {
                 what: page.words.id(&program.name),
                 why: Word::NONE,
                 about: Word::NONE,
+                versions: Word::NONE,
             });
         }
     }
@@ -154,6 +155,7 @@ fn implied_at(implied: &Implied, cell: u32, words: &mut Words) -> Call {
         what: words.id(&implied.call),
         why: words.id(&implied.why),
         about: words.lines(&implied.about),
+        versions: words.id(&implied.versions),
     }
 }
 

@@ -280,6 +280,8 @@ fact! {
         why: Word,
         /// The libraries of whose calls the rule speaks, a line each; of the code's own modules it does not.
         about: Word,
+        /// The versions of a library of which it is so.
+        versions: Word,
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Declared {
     names: BTreeMap<String, (String, bool)>,
     /// What the project itself is called as a distribution, normalised.
     own: Option<String>,
+    /// Versions that are asked for exactly, by normalised name; the first one that is read counts.
+    versions: BTreeMap<String, String>,
 }
 
 impl Declared {
@@ -21,6 +23,15 @@ impl Declared {
             let entry = self.names.entry(normalised(name)).or_insert_with(|| (name.to_owned(), false));
             entry.1 |= is_direct;
         }
+    }
+
+    pub fn pin(&mut self, name: &str, version: &str) {
+        self.versions.entry(normalised(name)).or_insert_with(|| version.to_owned());
+    }
+
+    /// The version that is asked for.
+    pub fn version(&self, name: &str) -> Option<&str> {
+        self.versions.get(&normalised(name)).map(String::as_str)
     }
 
     pub fn set_own(&mut self, name: &str) {

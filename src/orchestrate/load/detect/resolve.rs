@@ -237,6 +237,10 @@ impl<'a> Resolver<'a> {
         if naming::is_own(top) && !named_so && !self.is_whole(dotted, names) {
             return None;
         }
+        // What has the name there cannot be meant where it lacks what the project's own folder holds.
+        if is_here && !self.is_whole(dotted, names) && !self.defines(dotted, names) {
+            return None;
+        }
         let each = installed.find_each(dotted, names);
         if let [(only, found)] = each.as_slice()
             && only == dotted
@@ -270,6 +274,20 @@ impl<'a> Resolver<'a> {
                 None => false,
             }
         })
+    }
+
+    /// Whether an installed top module defines one of the names, as far as that can be known.
+    fn defines(&mut self, top: &str, names: &[String]) -> bool {
+        let Some(installed) = self.installed.filter(|_| !top.contains('.')) else { return false };
+        let roots: Vec<PathBuf> = installed.search().map(Path::to_owned).collect();
+        roots
+            .iter()
+            .flat_map(|root| [root.join(top).join("__init__.py"), root.join(format!("{top}.py"))])
+            .any(|file| {
+                self.folders.is_file(&file)
+                    && super::defined::names(&file)
+                        .is_none_or(|defined| names.iter().any(|name| defined.contains(name)))
+            })
     }
 
     fn of_found(&self, found: &Found, is_here: bool) -> Option<Outcome> {

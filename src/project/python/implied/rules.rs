@@ -101,6 +101,8 @@ pub(crate) struct Rule {
     pub(crate) possibly: Needs,
     pub(crate) certain: bool,
     pub(crate) since: Option<(u8, u8)>,
+    /// `transformers >= 4.30`
+    pub(crate) versions: String,
     pub(crate) imports: Vec<Pattern>,
     pub(crate) uses: Vec<Pattern>,
     pub(crate) each: Vec<(Pattern, Needs)>,
@@ -232,6 +234,8 @@ struct Written {
     #[serde(default)]
     since: Option<(u8, u8)>,
     #[serde(default)]
+    versions: String,
+    #[serde(default)]
     imports: Vec<String>,
     #[serde(default)]
     uses: Vec<String>,
@@ -305,6 +309,7 @@ impl Rule {
             possibly,
             certain,
             since,
+            versions,
             imports,
             uses,
             each,
@@ -328,6 +333,7 @@ impl Rule {
             possibly: needs(&possibly),
             certain,
             since,
+            versions,
             imports: patterns(imports),
             uses: patterns(uses),
             each: each.iter().map(|(pattern, names)| (Pattern::new(pattern), needs(names))).collect(),
@@ -472,6 +478,7 @@ fn shared(name: &str) -> &'static [(String, Needs)] {
 
 #[cfg(test)]
 mod tests {
+    use super::super::versions::Versions;
     use super::*;
 
     #[test]
@@ -495,6 +502,9 @@ mod tests {
                     rule.why.len() > 10 && !rule.why.ends_with('.'),
                     "{name}: `why` is a part of a sentence"
                 );
+                if !rule.versions.is_empty() {
+                    assert!(Versions::read(&rule.versions).is_some(), "{name}: {}", rule.versions);
+                }
                 let is_asked = section.name().starts_with('(')
                     || !rule.imports.is_empty()
                     || !rule.uses.is_empty()

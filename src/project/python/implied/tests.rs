@@ -11,7 +11,7 @@ fn implied_on(source: &str, target: &Target) -> Vec<String> {
         .implied
         .iter()
         .map(|it| {
-            let sure = if it.certain { "" } else { "?" };
+            let sure = if it.certain && !it.versions.ends_with('?') { "" } else { "?" };
             format!("{} {}: {}{sure}", it.line, it.rule, it.distributions.join("|"))
         })
         .collect()

@@ -17,6 +17,7 @@ pub fn in_yaml(text: &str) -> Vec<Implied> {
                     rule: name,
                     why: rule.why.clone(),
                     about: section.libraries(),
+                    versions: rule.versions.clone(),
                     call: call.to_owned(),
                     line,
                     column: 1,
