@@ -12,17 +12,17 @@ use crate::support::{Outcome, Test, need, probe_image};
 use crate::tree::{difference, tree};
 
 /// Something mounted for a test, and taken away after it whatever happens.
-struct Mounted(PathBuf);
+pub struct Mounted(pub PathBuf);
 
 impl Mounted {
-    fn tmpfs(at: PathBuf, size: &str) -> Self {
+    pub fn tmpfs(at: PathBuf, size: &str) -> Self {
         fs::create_dir_all(&at).unwrap();
         sh("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "scaf-test", &at.to_string_lossy()]);
         Self(at)
     }
 
     /// A folder once more, at another place, where nothing can be written.
-    fn read_only(of: &Path, at: PathBuf) -> Self {
+    pub fn read_only(of: &Path, at: PathBuf) -> Self {
         fs::create_dir_all(&at).unwrap();
         sh("mount", &["--bind", &of.to_string_lossy(), &at.to_string_lossy()]);
         let mounted = Self(at);
@@ -38,7 +38,7 @@ impl Drop for Mounted {
 }
 
 /// Writes until nothing more fits, but for so many bytes.
-fn fill(folder: &Path, free: u64) {
+pub fn fill(folder: &Path, free: u64) {
     let space = |folder: &Path| {
         let stat = rustix::fs::statvfs(folder).unwrap();
         stat.f_bavail * stat.f_frsize

@@ -35,6 +35,7 @@ mod env_explain;
 mod env_export;
 mod env_lock;
 mod env_lock_choices;
+mod env_lock_faults;
 mod env_lock_index;
 mod env_offer;
 mod env_oracle;

@@ -63,11 +63,12 @@ pub fn plan(facts: &Facts<'_>) -> LockPlan {
             plan.step(why, Action::WriteFile { path, content, executable: false, if_there });
         }
     };
+    // First, since it is the larger one: where the disk is full, the other one is not changed either.
+    write(LOCK, "everything that this needs in turn", made.text(), *lock);
     let old = Some(*requirements).filter(|text| !text.is_empty());
     if !edited.text.is_empty() || old.is_some() {
         write(REQUIREMENTS, "what the code needs directly", edited.text.clone(), old);
     }
-    write(LOCK, "everything that this needs in turn", made.text(), *lock);
     for note in &resolution.notes {
         plan.note(note.clone());
     }
@@ -136,12 +137,12 @@ mod tests {
         let first = planned("", None, "1.26");
         let files = written(&first);
         let paths: Vec<&str> = files.iter().map(|(path, _)| path.as_str()).collect();
-        assert_eq!(paths, ["/p/environment/requirements.txt", "/p/environment/requirements.lock"]);
+        assert_eq!(paths, ["/p/environment/requirements.lock", "/p/environment/requirements.txt"]);
         assert_eq!(first.plan.notes, ["told"]);
         assert_eq!(first.differences.len(), 1);
-        let again = planned(&files[0].1, Some(&files[1].1), "1.26");
+        let again = planned(&files[1].1, Some(&files[0].1), "1.26");
         assert_eq!((again.plan.steps.len(), again.differences.len()), (0, 0));
-        let newer = planned(&files[0].1, Some(&files[1].1), "2.0");
+        let newer = planned(&files[1].1, Some(&files[0].1), "2.0");
         assert_eq!(written(&newer).len(), 2);
         assert_eq!(newer.differences[0].to_string(), "~ numpy==1.26 is now numpy==2.0");
     }

@@ -102,6 +102,7 @@ pub fn lock(
         act::print(context, &planned.plan)?;
         return Ok(0);
     }
+    refuse_changed(&ground)?;
     execute::execute(&planned.plan, &world)?;
     tell(context, project, &ground, &resolution, &planned, new.as_ref())
 }
@@ -347,6 +348,21 @@ pub fn given(
     }
     // The user's own lines there are requirements anyway.
     Ok((believed.file != own_file).then(|| Given::of(believed, target)))
+}
+
+/// Asking an index takes its time, and what somebody has written meanwhile is not to be lost.
+fn refuse_changed(ground: &Ground) -> Result<(), Failure> {
+    let before = [(REQUIREMENTS, Some(ground.requirements())), (LOCK, ground.lock.as_deref())];
+    for (name, before) in before {
+        let now = read(&ground.folder.join(name))?;
+        if now.unwrap_or_default() != before.unwrap_or_default() {
+            return Err(Failure::user(format!(
+                "`{ENVIRONMENT}/{name}` was changed while it was being locked"
+            ))
+            .hint("lock again"));
+        }
+    }
+    Ok(())
 }
 
 struct Own {
