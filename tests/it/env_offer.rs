@@ -87,8 +87,8 @@ fn env_lock_makes_an_experiment_of_it() {
     let outcome = scaf(&test, &["env", "lock", "loose"]).ok();
     assert!(
         outcome.stderr.contains(
-            "wrote src/loose/environment/Dockerfile, src/loose/environment/requirements.txt, \
-             src/loose/environment/requirements.lock"
+            "wrote src/loose/environment/Dockerfile, src/loose/environment/requirements.lock, \
+             src/loose/environment/requirements.txt"
         ),
         "{}",
         outcome.stderr
@@ -160,6 +160,6 @@ fn an_experiment_that_names_nothing_and_needs_something_is_asked_about() {
         outcome.stderr
     );
     let (_, seen) = typed(scaf(&test, &words), &["go on? [Y/n]=\\n"]);
-    assert!(seen.contains("wrote src/exp/environment/requirements.txt"), "{seen}");
+    assert!(seen.contains("wrote src/exp/environment/requirements.lock, "), "{seen}");
     assert!(test.read("src/exp/environment/requirements.lock").contains("\nalpha==1.0\n"));
 }
