@@ -33,6 +33,8 @@ pub enum How {
     /// `importlib.import_module("x")`, `__import__("x")`, `exec("import x")` and the like, with the name
     /// written out.
     ByName,
+    /// A class by its path, in a text that a library will make an object of: `_target_="a.b.Class"`.
+    ByPath,
 }
 
 /// What stands between an import and its being needed.
@@ -159,7 +161,7 @@ mod tests {
                     text = format!("{text} [{}]", import.names.join(" "));
                 }
                 for (flag, word) in [
-                    (import.how == How::ByName, "by-name"),
+                    (matches!(import.how, How::ByName | How::ByPath), "by-name"),
                     (import.in_function, "function"),
                     (import.optional(), "optional"),
                     (import.type_checking(), "typing"),

@@ -3,6 +3,7 @@
 //! Nothing here looks at another file or at the machine. A text that is no Python 3 is read as far as it can
 //! be: see [`Scan::broken`].
 
+mod built;
 mod calls;
 mod cell;
 mod command;

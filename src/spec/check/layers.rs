@@ -126,7 +126,7 @@ fn named(import: &Import) -> String {
     match import.how {
         How::From => format!("`from {} import {}`", import.shown(), import.names.join(", ")),
         How::Import => format!("`import {}`", import.shown()),
-        How::ByName => format!("`{}`, imported by name,", import.shown()),
+        How::ByName | How::ByPath => format!("`{}`, imported by name,", import.shown()),
     }
 }
 

@@ -45,7 +45,10 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
             Outcome::Stdlib => {
                 stdlib.insert(top);
             }
-            Outcome::Local { .. } => {
+            Outcome::Elsewhere { .. } if answer.is_asked_for(top) => {
+                answer.missing(asked, module, asked.names, is_met, false);
+            }
+            Outcome::Local { .. } | Outcome::Elsewhere { .. } => {
                 local.entry(top).or_default().insert(asked.outcome);
             }
             Outcome::Namespace => {}
@@ -68,7 +71,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
                         Outcome::Missing { folder } => {
                             answer.missing(asked, module, Word::NONE, is_met, *folder);
                         }
-                        Outcome::Local { .. } => {
+                        Outcome::Local { .. } | Outcome::Elsewhere { .. } => {
                             local.entry(top).or_default();
                         }
                         Outcome::Stdlib | Outcome::Namespace | Outcome::Each(_) => {}
@@ -94,7 +97,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
         .into_iter()
         .map(|(top, outcomes)| {
             let files = outcomes.into_iter().flat_map(|outcome| match run.resolver.outcome(outcome) {
-                Outcome::Local { files } => files.as_slice(),
+                Outcome::Local { files } | Outcome::Elsewhere { files } => files.as_slice(),
                 _ => &[],
             });
             (top.to_owned(), files.map(|file| super::shown(file, root)).collect())
@@ -253,7 +256,7 @@ impl<'a> Answer<'a> {
             if has_folder || self.declared.is_own(top) || is_own() {
                 return true;
             }
-            if asked.is_hearsay {
+            if asked.is_hearsay || asked.is_path {
                 return false;
             }
             if let Some(reason) = standard_library::gone(top) {
@@ -277,6 +280,10 @@ impl<'a> Answer<'a> {
         }
         self.add((name, *known, candidates), asked, module, is_met);
         false
+    }
+
+    fn is_asked_for(&self, top: &str) -> bool {
+        is_asked_for(self.declared, top)
     }
 
     fn unresolved(&mut self, import: &str, place: Place, reason: &str) {
@@ -376,6 +383,11 @@ fn sort(detection: &mut Detection, all: BTreeMap<String, (Needed, bool)>) {
     }
 }
 
+/// Whether a file beside the code asks for a distribution that is named like a module.
+fn is_asked_for(declared: &Declared, top: &str) -> bool {
+    declared.written(top).is_some() && !declared.is_own(top) && !naming::is_own(top)
+}
+
 /// For each file the top modules that it imports, and whether they are all the code's own.
 fn libraries<'a>(run: &'a Run<'_>, declared: &Declared) -> HashMap<(u32, &'a str), bool> {
     let mut libraries = HashMap::new();
@@ -383,6 +395,7 @@ fn libraries<'a>(run: &'a Run<'_>, declared: &Declared) -> HashMap<(u32, &'a str
         let top = run.ledger.words.text(asked.module).split('.').next().unwrap_or_default();
         let is_own = match run.resolver.outcome(asked.outcome) {
             Outcome::Local { .. } => true,
+            Outcome::Elsewhere { .. } => !is_asked_for(declared, top),
             Outcome::Missing { folder } => *folder || declared.is_own(top),
             _ => false,
         };

@@ -28,6 +28,7 @@ pub fn page(contents: &Contents) -> Ledger {
             cell: 0,
             kind: Kind::ByName,
             is_hearsay: true,
+            is_path: true,
             module,
             names: Word::NONE,
             what: module,
@@ -66,6 +67,7 @@ fn imports(part: &Part, page: &mut Ledger) {
             cell: part.cell.unwrap_or(0),
             kind: soft(&program.guard).unwrap_or(Kind::Program),
             is_hearsay: part.is_shell,
+            is_path: false,
             module: page.words.id(&program.name),
             names: Word::NONE,
             what: page.words.id(&format!("python -m {}", program.name)),
@@ -88,7 +90,7 @@ fn soft(guard: &Guard) -> Option<Kind> {
 
 fn import_at(part: &Part, import: &Import, words: &mut Words) -> Asked {
     let plain = match import.how {
-        How::ByName => Kind::ByName,
+        How::ByName | How::ByPath => Kind::ByName,
         _ if import.in_function => Kind::Function,
         _ => Kind::Top,
     };
@@ -110,6 +112,7 @@ fn import_at(part: &Part, import: &Import, words: &mut Words) -> Asked {
         cell: part.cell.unwrap_or(0),
         kind,
         is_hearsay: part.is_shell,
+        is_path: import.how == How::ByPath,
         module,
         names: if import.how == How::From { words.lines(&import.names) } else { Word::NONE },
         what: module,

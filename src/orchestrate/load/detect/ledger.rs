@@ -253,6 +253,8 @@ fact! {
         kind: Kind,
         /// It stands in a file that may name anything, so that what is unknown is not meant.
         is_hearsay: bool,
+        /// It is the path of a class, of which the same holds though it is needed where it is known.
+        is_path: bool,
         /// Dotted, absolute.
         module: Word,
         /// What is taken out of it, a line each.

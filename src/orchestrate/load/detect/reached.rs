@@ -48,7 +48,7 @@ impl Reached {
         compiled: &mut Vec<&'a PathBuf>,
     ) {
         match outcome {
-            Outcome::Local { files } => {
+            Outcome::Local { files } | Outcome::Elsewhere { files } => {
                 for file in files {
                     if let Some(start) = start(file, module) {
                         self.finds(start, file);

@@ -28,6 +28,11 @@ pub enum Outcome {
     Local {
         files: Vec<PathBuf>,
     },
+    /// The same, found where Python does not look unless it is started there: not where a file beside the code asks for
+    /// a distribution of that name.
+    Elsewhere {
+        files: Vec<PathBuf>,
+    },
     Stdlib,
     /// Which of the installed ones own what is imported; of several each has written the same file.
     Installed(Vec<Index>),
@@ -50,7 +55,9 @@ impl Outcome {
     /// The files that the import loads, of which something is wanted.
     pub fn files(&self, into: &mut Vec<PathBuf>) {
         match self {
-            Self::Local { files } | Self::Editable { files, .. } => into.extend(files.iter().cloned()),
+            Self::Local { files } | Self::Elsewhere { files } | Self::Editable { files, .. } => {
+                into.extend(files.iter().cloned())
+            }
             Self::Each(each) => each.iter().for_each(|(_, outcome)| outcome.files(into)),
             Self::Stdlib | Self::Installed(_) | Self::Namespace | Self::Missing { .. } => {}
         }
@@ -134,7 +141,7 @@ impl<'a> Resolver<'a> {
         }
         let folder = self.folders.id(file.parent()?);
         match local::find(&mut self.folders, &[folder], dotted, &[], Some(file)) {
-            Local::Regular { files, .. } => Some(Outcome::Local { files }),
+            Local::Regular { files, .. } => Some(Outcome::Elsewhere { files }),
             Local::Portion { .. } | Local::Empty { .. } | Local::Nothing => None,
         }
     }
@@ -221,7 +228,7 @@ impl<'a> Resolver<'a> {
             let found = local::find(&mut self.folders, &elsewhere, dotted, names, Some(file));
             self.elsewhere = elsewhere;
             if let Local::Regular { files, .. } | Local::Portion { files } = found {
-                return Outcome::Local { files };
+                return Outcome::Elsewhere { files };
             }
         }
         Outcome::Missing { folder: empty }

@@ -209,11 +209,15 @@ impl Reader<'_, '_> {
     }
 
     fn import(&mut self, module: &str, level: u32, names: Vec<String>, at: &At) {
+        self.import_by(How::ByName, module, level, names, at);
+    }
+
+    fn import_by(&mut self, how: How, module: &str, level: u32, names: Vec<String>, at: &At) {
         self.found.imports.push(Import {
             module: module.to_owned(),
             level,
             names,
-            how: How::ByName,
+            how,
             line: at.line,
             column: at.column,
             in_function: at.in_function,
@@ -227,7 +231,7 @@ impl Reader<'_, '_> {
             return;
         }
         if let Some((module, name)) = path.rsplit_once('.') {
-            self.import(module, 0, vec![name.to_owned()], at);
+            self.import_by(How::ByPath, module, 0, vec![name.to_owned()], at);
         }
     }
 
@@ -318,40 +322,6 @@ impl Reader<'_, '_> {
                 "setup" => self.set_up(call),
                 _ if last.ends_with("Extension") => self.built_extension(call),
                 _ => self.maybe_program(&full, call, seen),
-            }
-        }
-    }
-
-    /// `setup(name="…", py_modules=[…], package_dir={…})`
-    fn set_up(&mut self, call: &ExprCall) {
-        let said = |keyword: &str| {
-            let keyword = call.arguments.find_keyword(keyword);
-            keyword.map(|keyword| self.names.known_texts(&keyword.value)).unwrap_or_default()
-        };
-        // A project is most often called like its module.
-        let modules = said("name").into_iter().map(|name| name.replace('-', "_")).chain(said("py_modules"));
-        let modules: Vec<String> = modules.collect();
-        let folders = call.arguments.find_keyword("package_dir");
-        let folders = folders.into_iter().flat_map(|keyword| match &keyword.value {
-            Expr::Dict(dict) => dict.items.iter().filter_map(|item| item.key.as_ref()).collect(),
-            _ => Vec::new(),
-        });
-        let folders: Vec<String> = folders.flat_map(|key| self.names.known_texts(key)).collect();
-        self.builds(modules.into_iter().chain(folders));
-    }
-
-    /// `Extension("fast", …)`, `CUDAExtension(name="fast", …)`
-    fn built_extension(&mut self, call: &ExprCall) {
-        let name = call.arguments.find_argument_value("name", 0);
-        let names = name.map(|name| self.names.known_texts(name)).unwrap_or_default();
-        self.builds(names);
-    }
-
-    fn builds(&mut self, modules: impl IntoIterator<Item = String>) {
-        for module in modules {
-            let top = module.split('.').next().unwrap_or_default();
-            if is_identifier(top) && !self.found.builds.iter().any(|it| it == top) {
-                self.found.builds.push(top.to_owned());
             }
         }
     }

@@ -20,7 +20,7 @@ fn guarded(source: &str) -> Vec<String> {
                 Guard::TypeChecking => " typing".to_owned(),
                 Guard::Elsewhere { condition } => format!(" elsewhere: {condition}"),
             };
-            let by_name = if import.how == How::ByName { " by name" } else { "" };
+            let by_name = if matches!(import.how, How::ByName | How::ByPath) { " by name" } else { "" };
             format!("{} {}{by_name}{guard}", import.line, import.shown())
         })
         .collect()
@@ -306,7 +306,7 @@ fn by_name(source: &str) -> Vec<String> {
             if import.names.is_empty() { String::new() } else { format!(" [{}]", import.names.join(" ")) };
         format!("{} {}{names}", import.line, import.shown())
     };
-    scan.imports.iter().filter(|it| it.how == How::ByName).map(shown).collect()
+    scan.imports.iter().filter(|it| matches!(it.how, How::ByName | How::ByPath)).map(shown).collect()
 }
 
 #[test]

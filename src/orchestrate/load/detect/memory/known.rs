@@ -215,6 +215,10 @@ fn put_outcome(writer: &mut Writer, outcome: &Outcome) -> Option<()> {
             writer.number(0);
             put_paths(writer, files)?;
         }
+        Outcome::Elsewhere { files } => {
+            writer.number(8);
+            put_paths(writer, files)?;
+        }
         Outcome::Stdlib => writer.number(1),
         Outcome::Installed(indexes) => {
             writer.number(2);
@@ -256,6 +260,7 @@ fn take_outcome(reader: &mut Reader<'_>, depth: usize) -> Option<Outcome> {
             let each = (0..count).map(|_| Some((reader.text()?.to_owned(), take_outcome(reader, depth)?)));
             Outcome::Each(each.collect::<Option<_>>()?)
         }
+        8 => Outcome::Elsewhere { files: take_paths(reader)? },
         _ => return None,
     })
 }
