@@ -23,9 +23,9 @@ use scaf::spec::plan::{Action, ContainerEngine, Plan, shell};
 use crate::support::{here, need, python_image, server};
 
 /// An index with two packages that nobody else has. Ends with the test.
-struct Index {
+pub struct Index {
     folder: tempfile::TempDir,
-    url: String,
+    pub url: String,
     ca: Option<PathBuf>,
     log: PathBuf,
 }
@@ -49,38 +49,50 @@ impl Index {
         for (name, version) in [("scaf-private", version()), ("scaf-other", version())] {
             script("make-wheel.py", &[name, &version, &text(&wheels)]);
         }
-        let state = text(&folder.path().join("state"));
-        let wheels = text(&wheels);
-        let mut words = vec![
-            "up",
-            &wheels,
-            "--user",
-            USER,
-            "--password",
-            PASSWORD,
-            "--address",
-            address,
-            "--state",
-            &state,
-        ];
+        let mut words = vec!["--user", USER, "--password", PASSWORD];
         if tls {
             words.push("--tls");
         }
+        Self::serving(folder, address, &words)
+    }
+
+    /// Without a word about who one is, and with these wheels.
+    pub fn open(address: &str, wheels: &[(&str, &str)]) -> Self {
+        let folder = tempfile::Builder::new().prefix("scaf-test-index-").tempdir().unwrap();
+        let index = Self::serving(folder, address, &[]);
+        for (name, version) in wheels {
+            index.add(name, version);
+        }
+        index
+    }
+
+    /// One wheel more.
+    pub fn add(&self, name: &str, version: &str) {
+        script("make-wheel.py", &[name, version, &text(&self.folder.path().join("wheels"))]);
+    }
+
+    fn serving(folder: tempfile::TempDir, address: &str, more: &[&str]) -> Self {
+        let wheels = folder.path().join("wheels");
+        fs::create_dir_all(&wheels).unwrap();
+        let (wheels, state) = (text(&wheels), text(&folder.path().join("state")));
+        let mut words = vec!["up", &wheels, "--address", address, "--state", &state];
+        words.extend(more);
         let said: serde_json::Value = serde_json::from_str(&script("index.py", &words)).unwrap();
+        let url = said["url_with_credentials"].as_str().or(said["url"].as_str());
         Self {
-            url: said["url_with_credentials"].as_str().unwrap().to_owned(),
+            url: url.unwrap().to_owned(),
             ca: said["ca"].as_str().map(PathBuf::from),
             log: said["log"].as_str().unwrap().into(),
             folder,
         }
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
     }
 
     /// How often the wheel was fetched.
-    fn fetched(&self, wheel: &str) -> usize {
+    pub fn fetched(&self, wheel: &str) -> usize {
         self.log()
             .lines()
             .filter(|line| line.contains("GET") && line.contains(wheel) && !line.contains("metadata"))
@@ -106,7 +118,7 @@ fn script(name: &str, words: &[&str]) -> String {
 }
 
 /// The address of this machine that containers on the default bridge can reach.
-fn bridge() -> String {
+pub fn bridge() -> String {
     // Not every version says its gateway in `network inspect`; a container knows it.
     let code = "route = [line.split() for line in open('/proc/net/route')][1:]; \
                 gate = bytes.fromhex(next(row[2] for row in route if row[1] == '00000000')); \
@@ -115,7 +127,7 @@ fn bridge() -> String {
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
 }
 
-fn docker(words: &[&str]) -> Output {
+pub fn docker(words: &[&str]) -> Output {
     let out = Command::new("docker").args(words).stdin(Stdio::null()).output().unwrap();
     assert!(out.status.success(), "docker {words:?}: {}", String::from_utf8_lossy(&out.stderr));
     out

@@ -51,6 +51,7 @@ mod faults_run;
 mod foreign;
 mod format;
 mod gpu;
+mod heavy_pins;
 mod help;
 mod job_corpus;
 mod jobs;
