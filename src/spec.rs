@@ -46,4 +46,6 @@ pub mod ticket;
 pub mod torch_builds;
 pub mod uv_failure;
 pub mod uv_question;
+pub mod wheel;
+pub mod wheel_tag;
 pub mod yaml;

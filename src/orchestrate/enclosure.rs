@@ -427,6 +427,10 @@ fn on_host(
     let facts = venv::Facts {
         folder: &context.directory,
         files: &files,
+        beside: &|path| match &context.entries.iter().find(|entry| entry.path == path)?.kind {
+            EntryKind::File { executable: _, size: _, digest } => Some(digest.clone()),
+            EntryKind::Link { .. } | EntryKind::Folder => None,
+        },
         python: &found.python.path,
         python_version: &found.python.version,
         fetch: uv.as_deref().filter(|_| found.to_be_fetched),

@@ -26,6 +26,7 @@ use super::supervisor;
 use crate::spec::container::{Container, EnvValue};
 use crate::spec::env_vars::Environment;
 use crate::spec::hint::{Explain, Fault};
+use crate::spec::plan::shell::Venv;
 use crate::spec::plan::{Action, ContainerEngine, Logs, Plan, Ready, Step, When};
 use crate::spec::record::GpuUse;
 use crate::spec::run_flags;
@@ -333,13 +334,15 @@ fn carry_out(action: &Action, world: &World<'_>, ended: &mut Ended) -> Result<()
         Action::KeepBundle { source, manifest, digest, into } => {
             files::keep_bundle(source, manifest, digest, into, &world.stop())?;
         }
+        Action::WriteWheel { path, wheel, sha256 } => files::write_wheel(path, wheel, sha256)?,
         Action::CopyFile { from, to, if_there } => files::copy_file(from, to, *if_there)?,
         Action::CopyTree { from, to } => files::copy_tree(from, to, &world.stop())?,
         Action::Command { argv, cwd, env } => {
             process::command(argv, cwd.as_deref(), &world.set(env)?, world.reporter, world.signals())?;
         }
-        Action::MakeVenv { path, python, requirements, more, uv } => {
-            venv::make(path, python, requirements, more, uv.as_deref(), world)?;
+        Action::MakeVenv { path, python, requirements, whole, more, uv } => {
+            let uv = uv.as_deref();
+            venv::make(&Venv { path, python, requirements, whole: *whole, more, uv }, world)?;
         }
         Action::MakeSecret { name } => {
             if world.value(name).is_none_or(|value| value.is_empty()) {

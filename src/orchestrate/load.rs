@@ -13,6 +13,7 @@ pub mod installed;
 pub mod interpreter;
 pub mod job;
 pub mod links;
+pub mod local_wheel;
 pub mod network;
 pub mod parallel;
 pub mod pinned;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::host::uv::{Answer, Surroundings, Uv, UvError};
+use super::load::local_wheel::LocalWheel;
 use crate::project::python::requirements::normalised;
 use crate::project::python::requires_dist;
 use crate::spec::hint::{Explain, Fault};
@@ -37,6 +38,8 @@ pub struct Resolution {
     pub unhashed: Option<String>,
     pub indexes: BTreeMap<String, String>,
     pub apart: Vec<(String, String)>,
+    /// The code of this machine that is among the pins, packed.
+    pub wheels: Vec<LocalWheel>,
     pub notes: Vec<String>,
 }
 
@@ -108,8 +111,10 @@ pub fn needs_uv(choice: &Choice, hashes: Hashes) -> bool {
     !choice.unfit.is_empty() || (hashes == Hashes::Required && choice.hash_question().is_ok())
 }
 
+/// `packed` are the wheels of the code of this machine that is needed.
 pub fn resolve(
     choice: &Choice,
+    packed: &[Locked],
     hashes: Hashes,
     uv: Option<&Uv>,
     target: &LockTarget,
@@ -146,6 +151,10 @@ pub fn resolve(
         for locked in &mut resolution.pins {
             // A bound asks for nothing, and uv's file of them lies elsewhere each time.
             locked.via.retain(|via| !via.starts_with("-c "));
+            let kept = choice.kept.get(&locked.pin.normalised());
+            if let Some(own) = kept.and_then(|kept| kept.locked(std::mem::take(&mut locked.via))) {
+                *locked = own;
+            }
         }
         for via in resolution.pins.iter_mut().flat_map(|locked| &mut locked.via) {
             if via.is_empty() {
@@ -157,6 +166,10 @@ pub fn resolve(
         } else if let Some(why) = first_without(&resolution.pins) {
             unhashed(&mut resolution, hashes, why)?;
         }
+    }
+    resolution.pins.extend(packed.iter().cloned());
+    if resolution.unhashed.is_some() {
+        resolution.pins.iter_mut().for_each(|locked| locked.hashes.clear());
     }
     for locked in &mut resolution.pins {
         locked.via.sort();
@@ -328,12 +341,14 @@ fn unhashed(resolution: &mut Resolution, hashes: Hashes, why: String) -> Result<
 
 fn first_without(pins: &[Locked]) -> Option<String> {
     let has = |locked: &&Locked| match &locked.pin.source {
-        Source::Version(_) => !locked.hashes.is_empty(),
+        Source::Version(_) | Source::Wheel { .. } => !locked.hashes.is_empty(),
         Source::Address(address) => !locked.hashes.is_empty() || address.contains("sha256="),
     };
     let without = pins.iter().find(|locked| !has(locked))?;
     Some(match &without.pin.source {
-        Source::Version(_) => format!("the package index has none of `{}`", without.pin),
+        Source::Version(_) | Source::Wheel { .. } => {
+            format!("the package index has none of `{}`", without.pin)
+        }
         Source::Address(address) if address.contains("git+") => {
             format!("`{}` comes from version control", without.pin.name)
         }
@@ -359,6 +374,9 @@ pub fn told(unfit: &[Unfit]) -> String {
             }
             Unfit::Version { name, version, wanted } => {
                 other.push(format!("`{name}` is installed as {version}, and `{name}{wanted}` is wanted"));
+            }
+            Unfit::Wheel { name, file } => {
+                other.push(format!("`{name}` is not installed, and there as `{file}`"));
             }
         }
     }

@@ -1,11 +1,13 @@
 //! What Python code says about itself, read from its text.
 
 pub mod class_paths;
+pub mod compiled;
 pub mod conda_meta;
 pub mod direct_url;
 pub mod distributions;
 pub mod editable_finder;
 pub mod egg_info;
+pub mod flat_layout;
 pub mod implied;
 pub mod import_names;
 pub mod imports;
@@ -28,3 +30,4 @@ pub mod standard_library;
 pub mod submodules;
 pub mod target;
 pub mod version;
+pub mod wheel_name;

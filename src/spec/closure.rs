@@ -153,7 +153,7 @@ pub fn of_lock(lock: &RequirementsLock) -> Closure {
     let is_file = |via: &String| via == REQUIREMENTS || via.starts_with("-r ");
     for locked in &lock.pins {
         let version = match &locked.pin.source {
-            Source::Version(version) => version.clone(),
+            Source::Version(version) | Source::Wheel { file: _, version } => version.clone(),
             Source::Address(address) => address.clone(),
         };
         let required_by = locked.via.iter().filter(|via| !is_file(via)).map(|via| Edge {

@@ -140,6 +140,19 @@ pub struct Needed {
     /// It holds compiled code.
     #[serde(default)]
     pub native: bool,
+    /// Files that it has put outside of the folder for packages, as it recorded them: programs, data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files_outside: Vec<String>,
+}
+
+/// A module of the code that lies outside of the folder that was looked at, and so does not travel with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// Dotted.
+    pub import: String,
+    pub files: BTreeSet<String>,
+    #[serde(rename = "where")]
+    pub places: Vec<Place>,
 }
 
 /// A distribution of the closure.
@@ -210,6 +223,9 @@ pub struct Detection {
     pub dev: BTreeMap<String, Needed>,
     /// Modules of the code itself, with their files.
     pub local: BTreeMap<String, BTreeSet<String>>,
+    /// Those of them that the code imports from outside of `root`: through `PYTHONPATH`, `sys.path`, a `.pth` file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Elsewhere>,
     pub stdlib: BTreeSet<String>,
     pub unresolved: Vec<Unresolved>,
     /// What `third_party`, `implied` and the installed of `optional` need in turn on the target, themselves
@@ -219,6 +235,15 @@ pub struct Detection {
     pub problems: Vec<Problem>,
     /// How many files of code and notebooks were read.
     pub files: usize,
+}
+
+impl Detection {
+    /// What the code imports of a distribution, dotted, wherever it does; by normalised name.
+    pub fn imports_of(&self, name: &str) -> BTreeSet<String> {
+        let Self { third_party, optional, implied, suggested, dev, .. } = self;
+        let all = [third_party, optional, implied, suggested, dev].into_iter();
+        all.filter_map(|group| group.get(name)).flat_map(|needed| needed.imports.iter().cloned()).collect()
+    }
 }
 
 /// The JSON schema of the answer.

@@ -6,6 +6,7 @@
 //! cannot make sense of it leaves out, and the builder will say what is wrong.
 
 pub mod contents;
+pub mod copies;
 pub mod installs;
 pub mod lines;
 pub mod python;

@@ -56,6 +56,16 @@ pub enum Rule {
     StaleLock,
     /// The package index does not have it.
     NoSuchPin,
+    /// A module of the code that lies outside of the experiment, and so would not be in a run.
+    LeftBehind,
+    /// A compiled module of the code that does not run on the target.
+    OtherMachine,
+    /// The lock names a wheel that is not there.
+    NoWheel,
+    /// The code that a wheel was packed of has changed since.
+    StaleWheel,
+    /// The Dockerfile does not bring a wheel into the image.
+    NotCopied,
     /// Whoever has published it has taken it back.
     Yanked,
     /// There are requirements and no lock.
@@ -71,11 +81,16 @@ pub enum Rule {
 }
 
 impl Rule {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 15] = [
         Self::Missing,
         Self::Unresolved,
         Self::StaleLock,
         Self::NoSuchPin,
+        Self::LeftBehind,
+        Self::OtherMachine,
+        Self::NoWheel,
+        Self::StaleWheel,
+        Self::NotCopied,
         Self::Yanked,
         Self::NoLock,
         Self::Shadowed,
@@ -86,7 +101,15 @@ impl Rule {
 
     pub fn severity(self) -> Severity {
         match self {
-            Self::Missing | Self::Unresolved | Self::StaleLock | Self::NoSuchPin => Severity::Error,
+            Self::Missing
+            | Self::Unresolved
+            | Self::StaleLock
+            | Self::NoSuchPin
+            | Self::LeftBehind
+            | Self::OtherMachine
+            | Self::NoWheel
+            | Self::StaleWheel
+            | Self::NotCopied => Severity::Error,
             Self::Yanked | Self::NoLock | Self::Shadowed | Self::Unused => Severity::Warning,
             Self::OtherPython | Self::Drift => Severity::Note,
         }
@@ -98,6 +121,11 @@ impl Rule {
             Self::Unresolved => "unresolved",
             Self::StaleLock => "stale-lock",
             Self::NoSuchPin => "no-such-pin",
+            Self::LeftBehind => "left-behind",
+            Self::OtherMachine => "other-machine",
+            Self::NoWheel => "no-wheel",
+            Self::StaleWheel => "stale-wheel",
+            Self::NotCopied => "not-copied",
             Self::Yanked => "yanked",
             Self::NoLock => "no-lock",
             Self::Shadowed => "shadowed",
@@ -118,7 +146,7 @@ pub struct Where {
 }
 
 impl Where {
-    fn at(file: impl Into<String>, line: usize) -> Self {
+    pub fn at(file: impl Into<String>, line: usize) -> Self {
         Self { file: file.into(), line: u32::try_from(line).unwrap_or(u32::MAX), cell: None }
     }
 
@@ -154,7 +182,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(rule: Rule, package: impl Into<String>, place: Where, message: String) -> Self {
+    pub fn new(rule: Rule, package: impl Into<String>, place: Where, message: String) -> Self {
         Self { severity: rule.severity(), rule, package: package.into(), place, message }
     }
 }
@@ -181,6 +209,8 @@ pub struct Facts<'a> {
     pub interpreter: Option<(u8, u8)>,
     /// What it says against pins, by normalised name.
     pub index: &'a BTreeMap<String, OnIndex>,
+    /// What is wrong about code of this machine, which only who reads it can tell.
+    pub of_this_machine: &'a [Finding],
     /// Normalised names that are no matter.
     pub waived: &'a BTreeSet<String>,
 }
@@ -206,6 +236,7 @@ pub fn check(facts: &Facts<'_>) -> Vec<Finding> {
     unused::unused(&ground, &mut found);
     drift::python(&ground, &mut found);
     drift::versions(&ground, &mut found);
+    found.extend(facts.of_this_machine.iter().cloned());
     found.retain(|finding| !facts.waived.contains(&normalised(&finding.package)));
     found.sort();
     found

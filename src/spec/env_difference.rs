@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::dockerfile::{Base, Dockerfile, python_version};
-use super::pin::Source;
+use super::pin::{Pin, Source};
 use super::pinned::{Asked, LOCK, Pinned, REQUIREMENTS};
 use crate::project::python::index_option::IndexOption;
 use crate::project::python::requirements::{self, normalised};
@@ -114,6 +114,9 @@ impl Environment {
             let (version, origin) = match &locked.pin.source {
                 Source::Version(version) => (Some(version.clone()), Origin::Index),
                 Source::Address(address) => (None, Origin::Address(address.clone())),
+                Source::Wheel { file, version } => {
+                    (Some(version.clone()), Origin::Local(format!("./{file}")))
+                }
             };
             let hashes = locked.hashes.iter().cloned().collect();
             let package = Package { name: locked.pin.name.clone(), version, origin, hashes };
@@ -123,7 +126,17 @@ impl Environment {
 
     /// Lines that name a file or folder of this machine.
     fn take_local(&mut self, text: &str) {
-        for local in requirements::read(text).local {
+        let read = requirements::read(text);
+        for wheel in read.wheels {
+            let Some(Pin { name, source: Source::Wheel { file, version }, .. }) = Pin::wheel(&wheel.file)
+            else {
+                continue;
+            };
+            let (version, origin) = (Some(version), Origin::Local(format!("./{file}")));
+            let package = Package { name: name.clone(), version, origin, hashes: BTreeSet::new() };
+            self.packages.entry(name).or_insert(package);
+        }
+        for local in read.local {
             let plain = local.text.split([' ', ';']).next().unwrap_or_default();
             let path = if local.text.starts_with('-') { local.text.as_str() } else { plain };
             let file = path.rsplit('/').next().unwrap_or(path);

@@ -27,8 +27,10 @@ pub struct LockRequest<'a> {
     pub constraints: Vec<String>,
     /// What the user's requirements say of where they come from.
     pub options: Vec<IndexOption>,
-    /// Not to be locked, and no loss: normalised names.
+    /// Not to be locked, and no loss: normalised names. What the waived code of this machine needs is locked.
     pub waived: BTreeSet<String>,
+    /// Wheels that lie beside the requirements and are named there or in the lock, by normalised name.
+    pub kept: &'a BTreeMap<String, Kept>,
     /// What was locked before: taken again where nothing speaks against it.
     pub before: Option<&'a RequirementsLock>,
 }
@@ -49,6 +51,21 @@ pub enum OwnDemand {
     /// `==1.0`, `>=2`: the user's own words.
     Versions(String),
     Address(String),
+    /// A wheel beside the requirements.
+    Wheel(String),
+}
+
+/// A wheel that lies beside the requirements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Relative to the requirements.
+    pub file: String,
+    /// `file:///…`
+    pub url: String,
+    /// `sha256:…`
+    pub hash: String,
+    /// A line of the user's own names it.
+    pub is_own: bool,
 }
 
 impl Wish {
@@ -69,8 +86,8 @@ pub enum Taken {
     /// From a package index, by its version.
     FromIndex,
     FromAddress(String),
-    /// Not by an installer: why, in a few words.
-    Apart(String),
+    /// Nobody else can fetch it: as a wheel that travels with the experiment.
+    Local,
 }
 
 /// By where the installed one came from.
@@ -91,9 +108,7 @@ pub fn taken(origin: &Origin) -> Taken {
                 format!("{plain}#{fragment}")
             })
         }
-        Origin::Archive { .. } | Origin::Editable { .. } | Origin::Folder { .. } => {
-            Taken::Apart("of this machine; it travels with the experiment".to_owned())
-        }
+        Origin::Archive { .. } | Origin::Editable { .. } | Origin::Folder { .. } => Taken::Local,
         Origin::Index { .. } | Origin::Conda { .. } | Origin::System { .. } | Origin::Unknown => {
             Taken::FromIndex
         }
@@ -111,6 +126,17 @@ pub enum Unfit {
     Python { name: String, version: String, requires_python: String },
     /// The user's own line asks for another version.
     Version { name: String, version: String, wanted: String },
+    /// Not installed, and there as a wheel, whose needs only uv reads.
+    Wheel { name: String, file: String },
+}
+
+/// Code of this machine that is needed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalNeed {
+    /// As written.
+    pub name: String,
+    /// As in `Locked`.
+    pub via: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -124,10 +150,24 @@ pub struct Choice {
     pub question: Question,
     /// Beside the usual one, with the pin that comes from there.
     pub indexes: BTreeMap<String, String>,
+    /// To be packed.
+    pub local: Vec<LocalNeed>,
+    /// Wheels that are there and that the lock may name, by normalised name.
+    pub kept: BTreeMap<String, Kept>,
     /// Needed and not installed by the lock: name, and why not.
     pub apart: Vec<(String, String)>,
     /// What the user should know.
     pub notes: Vec<String>,
+}
+
+/// Why waived code of this machine is not in the lock.
+const WAIVED: &str = "waived; what it needs is locked";
+
+impl Kept {
+    /// As it is locked.
+    pub fn locked(&self, via: Vec<String>) -> Option<Locked> {
+        Some(Locked { pin: Pin::wheel(&self.file)?, hashes: vec![self.hash.clone()], via })
+    }
 }
 
 /// The name under which a pin says that the requirements themselves ask for it.
@@ -136,7 +176,13 @@ pub const REQUIREMENTS: &str = "requirements.txt";
 /// Chooses by what is installed. `taken` is asked for installed distributions alone, by their normalised names.
 pub fn choose(request: &LockRequest<'_>, installed: &dyn Catalogue, taken: &dyn Fn(&str) -> Taken) -> Choice {
     let waived = |name: &str| request.waived.contains(name);
-    let wishes: Vec<&Wish> = request.wishes.iter().filter(|wish| !waived(&normalised(&wish.name))).collect();
+    // The Dockerfile sees to it, and what it needs is needed all the same.
+    let is_local = |name: &str| installed.get(name).is_some() && taken(name) == Taken::Local;
+    let is_wanted = |wish: &&Wish| {
+        let name = normalised(&wish.name);
+        !waived(&name) || is_local(&name)
+    };
+    let wishes: Vec<&Wish> = request.wishes.iter().filter(is_wanted).collect();
     let roots: Vec<Root> = wishes
         .iter()
         .map(|wish| Root {
@@ -144,7 +190,7 @@ pub fn choose(request: &LockRequest<'_>, installed: &dyn Catalogue, taken: &dyn 
             extras: wish.extras.clone(),
             versions: match &wish.demand {
                 OwnDemand::Versions(versions) => versions.clone(),
-                OwnDemand::Any | OwnDemand::Address(_) => String::new(),
+                OwnDemand::Any | OwnDemand::Address(_) | OwnDemand::Wheel(_) => String::new(),
             },
         })
         .collect();
@@ -155,10 +201,16 @@ pub fn choose(request: &LockRequest<'_>, installed: &dyn Catalogue, taken: &dyn 
     choosing.conflicts(&closure);
     choosing.constraints(&closure);
     for missing in &closure.missing {
-        choosing
-            .choice
-            .unfit
-            .push(Unfit::Missing { name: missing.name.clone(), required_by: missing.required_by.clone() });
+        let name = missing.name.clone();
+        choosing.choice.unfit.push(match request.kept.get(&name) {
+            Some(kept) => Unfit::Wheel { name, file: kept.file.clone() },
+            None => Unfit::Missing { name, required_by: missing.required_by.clone() },
+        });
+    }
+    for (name, kept) in request.kept {
+        if kept.is_own || !closure.distributions.contains_key(name) {
+            choosing.choice.kept.insert(name.clone(), kept.clone());
+        }
     }
     choosing.question(&closure, &wishes);
     Choice { closure, ..choosing.choice }
@@ -175,19 +227,32 @@ impl Choosing<'_> {
     fn pins(&mut self, closure: &Closure, taken: &dyn Fn(&str) -> Taken, wishes: &[&Wish]) {
         let Self { request, choice, exact } = self;
         for (name, needed) in &closure.distributions {
+            let mut via: BTreeSet<String> = needed.required_by.iter().map(|edge| edge.by.clone()).collect();
+            if needed.root {
+                via.insert(REQUIREMENTS.to_owned());
+            }
+            let via: Vec<String> = via.into_iter().collect();
             if request.waived.contains(name) {
+                if taken(name) == Taken::Local {
+                    choice.apart.push((needed.name.clone(), WAIVED.to_owned()));
+                }
                 continue;
             }
             let own =
                 wishes.iter().filter(|wish| normalised(&wish.name) == *name).find_map(|wish| {
                     match &wish.demand {
                         OwnDemand::Address(address) => Some(Taken::FromAddress(address.clone())),
-                        OwnDemand::Any | OwnDemand::Versions(_) => None,
+                        OwnDemand::Any | OwnDemand::Versions(_) | OwnDemand::Wheel(_) => None,
                     }
                 });
+            if let Some(kept) = request.kept.get(name).filter(|kept| kept.is_own) {
+                exact.insert(name.clone(), format!(" @ {}", kept.url));
+                choice.pins.extend(kept.locked(via));
+                continue;
+            }
             let source = match own.unwrap_or_else(|| taken(name)) {
-                Taken::Apart(why) => {
-                    choice.apart.push((needed.name.clone(), why));
+                Taken::Local => {
+                    choice.local.push(LocalNeed { name: needed.name.clone(), via });
                     continue;
                 }
                 Taken::FromAddress(address) => {
@@ -225,12 +290,8 @@ impl Choosing<'_> {
                     Source::Version(version)
                 }
             };
-            let mut via: BTreeSet<String> = needed.required_by.iter().map(|edge| edge.by.clone()).collect();
-            if needed.root {
-                via.insert(REQUIREMENTS.to_owned());
-            }
             let pin = Pin { name: needed.name.clone(), extras: Vec::new(), source };
-            choice.pins.push(Locked { pin, hashes: Vec::new(), via: via.into_iter().collect() });
+            choice.pins.push(Locked { pin, hashes: Vec::new(), via });
         }
     }
 
@@ -282,7 +343,9 @@ impl Choosing<'_> {
 
     fn question(&mut self, closure: &Closure, wishes: &[&Wish]) {
         let Self { request, choice, exact } = self;
-        let apart: BTreeSet<String> = choice.apart.iter().map(|(name, _)| normalised(name)).collect();
+        let names = choice.apart.iter().map(|(name, _)| name);
+        let names = names.chain(choice.local.iter().map(|local| &local.name));
+        let apart: BTreeSet<String> = names.map(|name| normalised(name)).collect();
         let mut requirements = Vec::new();
         let mut asked = BTreeSet::new();
         for wish in wishes {
@@ -293,8 +356,13 @@ impl Choosing<'_> {
             let own = match &wish.demand {
                 OwnDemand::Versions(versions) => Some(versions.clone()),
                 OwnDemand::Address(address) => Some(format!(" @ {address}")),
-                OwnDemand::Any => None,
+                OwnDemand::Any | OwnDemand::Wheel(_) => None,
             };
+            let own = request
+                .kept
+                .get(&name)
+                .filter(|_| choice.kept.contains_key(&name))
+                .map_or(own, |kept| Some(format!(" @ {}", kept.url)));
             let demand = own.or_else(|| exact.get(&name).cloned()).unwrap_or_default();
             requirements.push(wish.requirement(&demand));
             asked.insert(name);
@@ -339,7 +407,9 @@ impl Choosing<'_> {
         requirements.dedup();
         choice.question.requirements = requirements;
         // A name of local code may be somebody else's on an index.
-        choice.question.never = apart.iter().chain(&request.waived).cloned().collect();
+        choice.question.never = apart.union(&request.waived).cloned().collect();
+        choice.question.wheels =
+            choice.kept.iter().map(|(name, kept)| (name.clone(), kept.url.clone())).collect();
         choice.question.preferences = preferences;
         choice.question.constraints.clone_from(&request.constraints);
         choice.question.options.clone_from(&request.options);
@@ -353,6 +423,7 @@ impl Choice {
         for Locked { pin, .. } in &self.pins {
             match &pin.source {
                 Source::Version(_) => requirements.push(pin.to_string()),
+                Source::Wheel { .. } => {}
                 Source::Address(address) if address.contains("sha256=") => {}
                 Source::Address(address) => {
                     let what =

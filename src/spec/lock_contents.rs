@@ -7,10 +7,12 @@ use super::detection::{Detection, Kind, Needed};
 use super::lock_choice::{OwnDemand, Wish};
 use super::lock_given::Given;
 use super::lock_target::LockTarget;
-use super::pin::Pin;
+use super::pin::{Pin, Source};
 use super::requirements_file::{Contents, Group, Place, Suggestion, Wanted};
+use super::requirements_lock::Locked;
 use crate::project::python::requirements::normalised;
 use crate::project::python::requires_dist::{self, Demand};
+use crate::project::python::wheel_name;
 
 /// Which of an experiment's files of requirements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +111,14 @@ pub fn wishes(
         }
         wish.demand = match (parts.demand, &wish.demand) {
             (Demand::Any, have) => have.clone(),
-            (Demand::Address(address), _) => OwnDemand::Address(address.to_owned()),
+            (Demand::Address(address), _) => match (wheel_name::beside(address), Pin::of_wheel_line(address))
+            {
+                (Some(file), Some(pin)) => {
+                    wish.extras.extend(pin.extras);
+                    OwnDemand::Wheel(file.to_owned())
+                }
+                _ => OwnDemand::Address(address.to_owned()),
+            },
             // Two lines about one distribution hold both.
             (Demand::Versions(more), OwnDemand::Versions(have)) if own_names.contains(&name) => {
                 OwnDemand::Versions(format!("{have},{more}"))
@@ -141,12 +150,22 @@ pub fn contents(
     pin: &dyn Fn(&str) -> Option<Pin>,
     shown: &dyn Fn(&str) -> String,
     indexes: &BTreeMap<String, String>,
+    pins: &[Locked],
 ) -> Contents {
     let mut contents = Contents { indexes: indexes.clone(), ..Contents::default() };
     let all = wanted(detection, For::Runs);
     for (name, (group, needed)) in &all {
         if let Some(pin) = pin(&normalised(&named(&needed.name).name)).or_else(|| pin(name)) {
-            contents.wanted.push(line(needed, *group, pin, shown));
+            let group = if is_wheel(&pin) { Group::Local } else { *group };
+            contents.wanted.push(line(needed, group, pin, shown));
+        }
+    }
+    // Whoever installs from this file alone must not look for them anywhere else.
+    for Locked { pin, hashes: _, via: _ } in pins.iter().filter(|locked| is_wheel(&locked.pin)) {
+        let name = pin.normalised();
+        if !contents.wanted.iter().any(|wanted| wanted.pin.normalised() == name) {
+            let call = Some("needed in turn".to_owned());
+            contents.wanted.push(Wanted { pin: pin.clone(), group: Group::Local, places: Vec::new(), call });
         }
     }
     for (wish, place) in given.iter().flat_map(|given| &given.asked) {
@@ -173,7 +192,7 @@ pub fn known(
     pin: &dyn Fn(&str) -> Option<Pin>,
     shown: &dyn Fn(&str) -> String,
 ) -> Contents {
-    let mut contents = contents(detection, given, pin, shown, &BTreeMap::new());
+    let mut contents = contents(detection, given, pin, shown, &BTreeMap::new(), &[]);
     for (name, (_, needed)) in wanted(detection, For::Runs) {
         if needed.version.is_none() && pin(name).is_none() {
             contents.suggested.push(suggestion(needed, Group::Unpinned, shown));
@@ -205,6 +224,10 @@ pub fn beside(
         }
     }
     contents
+}
+
+fn is_wheel(pin: &Pin) -> bool {
+    matches!(pin.source, Source::Wheel { .. })
 }
 
 fn line(needed: &Needed, group: Group, mut pin: Pin, shown: &dyn Fn(&str) -> String) -> Wanted {
@@ -257,6 +280,7 @@ mod tests {
             candidates: Vec::new(),
             repository: None,
             native: false,
+            files_outside: Vec::new(),
         };
         (normalised(name), needed)
     }
@@ -284,6 +308,7 @@ mod tests {
             suggested: BTreeMap::from([needed("openpyxl", Kind::Implied, None, "train.py")]),
             dev: BTreeMap::from([needed("pytest", Kind::Top, Some("8"), "test_x.py")]),
             local: BTreeMap::new(),
+            elsewhere: Vec::new(),
             stdlib: BTreeSet::new(),
             unresolved: Vec::new(),
             closure: None,
@@ -351,7 +376,7 @@ mod tests {
 
     #[test]
     fn what_each_file_says() {
-        let contents = contents(&detected(), None, &pin, &shown, &BTreeMap::new());
+        let contents = contents(&detected(), None, &pin, &shown, &BTreeMap::new(), &[]);
         let wanted: Vec<_> = contents
             .wanted
             .iter()

@@ -102,20 +102,28 @@ impl Pinned {
             let written: Vec<&str> = file.text.lines().collect();
             for (line, text) in logical_lines(&file.text) {
                 let plain = text.split(" --hash=").next().unwrap_or_default().trim();
+                let last = written.get(line - 1).copied().unwrap_or_default();
+                let why = last.split_once(WHY).map(|(_, why)| why.trim().to_owned());
+                let shown = format!("{ENVIRONMENT}/{}", file.shown);
+                if let Some(wheel) = super::pin::Pin::of_wheel_line(plain) {
+                    let (name, text) = (wheel.normalised(), plain.to_owned());
+                    let marker = plain.split_once(';').map(|(_, marker)| marker.trim().to_owned());
+                    all.push(Asked { name, text, versions: String::new(), marker, file: shown, line, why });
+                    continue;
+                }
                 let Ok(parts) = requires_dist::split(plain) else { continue };
                 let versions = match parts.demand {
                     Demand::Versions(versions) => versions.to_owned(),
                     Demand::Any | Demand::Address(_) => String::new(),
                 };
-                let last = written.get(line - 1).copied().unwrap_or_default();
                 all.push(Asked {
                     name: normalised(parts.name),
                     text: plain.to_owned(),
                     versions,
                     marker: parts.marker.map(str::to_owned),
-                    file: format!("{ENVIRONMENT}/{}", file.shown),
+                    file: shown,
                     line,
-                    why: last.split_once(WHY).map(|(_, why)| why.trim().to_owned()),
+                    why,
                 });
             }
         }

@@ -13,6 +13,7 @@ use super::bundle::Manifest;
 use super::container::{Container, EnvValue};
 use super::image::ImageBuild;
 use super::ticket::Supervisor;
+use super::wheel::Wheel;
 
 /// Version of the stored form. It grows by one when a reader of the old form would misread the new.
 pub const VERSION: u32 = 1;
@@ -139,6 +140,12 @@ pub enum Action {
         digest: String,
         into: PathBuf,
     },
+    /// A wheel of files of this machine, whole or not at all. `sha256` is that of the whole, which a lock names.
+    WriteWheel {
+        path: PathBuf,
+        wheel: Wheel,
+        sha256: String,
+    },
     /// A file as it is, whole or not at all.
     CopyFile {
         from: PathBuf,
@@ -162,6 +169,9 @@ pub enum Action {
         path: PathBuf,
         python: PathBuf,
         requirements: Vec<PathBuf>,
+        /// The requirements name all that they need in turn: nothing else is looked for. Absent in plans of older versions.
+        #[serde(default)]
+        whole: bool,
         more: Vec<String>,
         uv: Option<PathBuf>,
     },

@@ -33,6 +33,8 @@ pub enum Group {
     Optional,
     /// Another file of the experiment names it.
     Asked,
+    /// Code of a machine that nobody else can fetch.
+    Local,
     /// The code can do without, and it is not there; a comment.
     Suggested,
     /// The code wants it, and nobody chose a version; a comment.
@@ -40,12 +42,13 @@ pub enum Group {
 }
 
 impl Group {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Indexes,
         Self::Imported,
         Self::Implied,
         Self::Optional,
         Self::Asked,
+        Self::Local,
         Self::Suggested,
         Self::Unpinned,
     ];
@@ -57,6 +60,7 @@ impl Group {
             Self::Implied => "# Needed by calls of the code that import it behind the scenes:",
             Self::Optional => "# Imported where the code can do without, and installed when this was locked:",
             Self::Asked => "# Not imported, and asked for by another file of the experiment:",
+            Self::Local => "# Code of the machine that locked this, as wheels beside this file:",
             Self::Suggested => {
                 "# The code can do without; to have one of them, take its first # away and lock again:"
             }
@@ -74,7 +78,7 @@ pub struct Wanted {
     pub group: Group,
     /// In order; the first few are named.
     pub places: Vec<Place>,
-    /// The call that implies it, as in the code: `to_parquet`.
+    /// The call that implies it, as in the code: `to_parquet`; who needs it, where the code does not itself.
     pub call: Option<String>,
 }
 

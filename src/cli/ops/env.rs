@@ -4,6 +4,7 @@ mod check;
 mod detect;
 mod diff;
 mod explain;
+pub mod local_code;
 pub mod lock;
 mod mend;
 mod new_environment;

@@ -231,9 +231,11 @@ impl Handover<'_> {
             Job::Other { .. } => false,
         };
         let settings = self.context.settings(self.project, self.experiment);
+        let environment = &self.context.environment;
         let (out_of_step, surveyed) = std::thread::scope(|scope| {
-            let out_of_step = scope
-                .spawn(|| is_own.then(|| in_step::against(self.experiment, &settings, cache.as_deref())));
+            let out_of_step = scope.spawn(|| {
+                is_own.then(|| in_step::against(self.experiment, &settings, environment, cache.as_deref()))
+            });
             let surveyed = bundle::survey(&bundle::Request {
                 root: &layout.root,
                 source: &self.experiment.dir,

@@ -96,9 +96,11 @@ pub fn prepare(
     // the engine.
     let own_environment = wanted.job.as_ref().is_none_or(|job| job.environment.is_none());
     let asks = own_environment && is_told_of(wanted.intent);
+    let environment = &context.environment;
     let (git, in_step, surveyed, enclosed) = std::thread::scope(|scope| {
         let git = scope.spawn(|| git::state(layout, &experiment.name));
-        let in_step = scope.spawn(|| asks.then(|| in_step::against(experiment, &settings, cache.as_deref())));
+        let in_step = scope
+            .spawn(|| asks.then(|| in_step::against(experiment, &settings, environment, cache.as_deref())));
         let surveyed = scope.spawn(|| {
             (!wanted.live).then(|| {
                 bundle::survey(&bundle::Request {

@@ -4,6 +4,7 @@ mod bundle;
 mod copy;
 mod error;
 mod tidy;
+mod wheel;
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -16,6 +17,7 @@ pub use self::bundle::{Kept, keep_bundle};
 pub use self::copy::copy_tree;
 pub use self::error::FileError;
 pub use self::tidy::tidy;
+pub use self::wheel::write_wheel;
 use crate::spec::plan::IfThere;
 
 /// With what the names begin that exist only while something is made; whoever finds an old one

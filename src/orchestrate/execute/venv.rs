@@ -12,7 +12,7 @@ use super::{World, files};
 use crate::orchestrate::reporter::Event;
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::plan::IfThere;
-use crate::spec::plan::shell::{VENV_COMPLETE, venv_commands};
+use crate::spec::plan::shell::{VENV_COMPLETE, Venv, VenvCommand, venv_commands};
 
 #[derive(Debug, thiserror::Error)]
 pub enum VenvError {
@@ -52,14 +52,8 @@ impl Explain for VenvError {
 }
 
 /// Does nothing when it is there, complete.
-pub fn make(
-    venv: &Path,
-    python: &Path,
-    requirements: &[PathBuf],
-    more: &[String],
-    uv: Option<&Path>,
-    world: &World<'_>,
-) -> Result<(), VenvError> {
+pub fn make(wanted: &Venv<'_>, world: &World<'_>) -> Result<(), VenvError> {
+    let venv = wanted.path;
     let marker = venv.join(VENV_COMPLETE);
     if is_whole(venv) {
         // `gc` takes away what was not used for long; that the time cannot be set is no harm.
@@ -97,10 +91,10 @@ pub fn make(
     // What is there without its mark was left by one that was killed; one whose Python is gone is no use.
     files::remove(venv)?;
     world.reporter.tell(Event::Step("making the virtual environment"));
-    for command in venv_commands(venv, python, requirements, more, uv) {
+    for VenvCommand { argv, folder } in venv_commands(wanted) {
         world.reporter.tell(Event::Progress { label: "environment", done: 0, total: None });
         let none = std::collections::BTreeMap::new();
-        let made = process::command(&command, venv.parent(), &none, world.reporter, world.signals());
+        let made = process::command(&argv, folder.or(venv.parent()), &none, world.reporter, world.signals());
         world.reporter.tell(Event::Done { label: "environment" });
         if let Err(error) = made {
             // Nothing half-made stays.

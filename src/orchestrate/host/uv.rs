@@ -238,8 +238,8 @@ impl Uv {
         let text = fs::read_to_string(&written.answer).map_err(UvError::Files)?;
         let mut pins = requirements_lock::read(&text).pins;
         for via in pins.iter_mut().map(|locked| &mut locked.via) {
-            // `-c FILE`: a bound, and nobody who asks for it.
-            via.retain(|by| !by.starts_with("-c "));
+            // `-c FILE`: a bound, and nobody who asks for it; `--override FILE`: a wheel that stands in for what others ask for.
+            via.retain(|by| !by.starts_with("-c ") && !by.starts_with("--override"));
             // `-r FILE` or `scaf-lock (pyproject.toml)`: the requirements themselves.
             for by in via.iter_mut().filter(|by| by.starts_with("-r ") || by.contains('(')) {
                 by.clear();
@@ -273,7 +273,7 @@ impl Uv {
         if !question.constraints.is_empty() {
             argv.extend(["--constraints".into(), written.constraints.clone().into()]);
         }
-        if !question.never.is_empty() {
+        if !(question.never.is_empty() && question.wheels.is_empty()) {
             argv.extend(["--overrides".into(), written.overrides.clone().into()]);
         }
         for name in &question.unbuilt {

@@ -19,6 +19,7 @@ use crate::project::python::{path_file, version};
 use crate::spec::hint::{Explain, Fault};
 pub use distribution::{Distribution, Kind};
 use editable::Editables;
+pub use editable::InPlace;
 use owners::Owners;
 use root::Root;
 
@@ -167,6 +168,42 @@ impl Installed {
     /// The same, as a number.
     pub fn index_of(&self, normalised: &str) -> Option<Index> {
         self.by_name.get(normalised).copied()
+    }
+
+    /// Where the source of a distribution lies that is used in place.
+    pub fn in_place(&self, index: Index) -> Vec<InPlace> {
+        let mut found = Vec::new();
+        for root in &self.roots {
+            let Some(added_by) = root.added_by else { continue };
+            let inside = root.path.starts_with(&self[index].folder);
+            if self.editables.of_path_file(added_by) == Some(index) && !inside {
+                found.push(InPlace::Entry(root.path.clone()));
+            }
+        }
+        // The metadata that `setup.py develop` leaves in the source.
+        let develop = self.distributions.iter().find(|one| {
+            let root = one.root.map(|root| &self.roots[root]);
+            let is_source = one.kind == Kind::EggInfo && root.is_some_and(|root| root.added_by.is_some());
+            is_source && one.normalised == self[index].normalised
+        });
+        if let (true, Some(develop)) = (found.is_empty(), develop) {
+            found.push(InPlace::Entry(develop.folder.clone()));
+        }
+        found.extend(self.editables.of_finders(index));
+        found
+    }
+
+    /// Files at the top of the site folder that only lead to a distribution's source.
+    pub fn signposts(&self, index: Index) -> Vec<&str> {
+        self.editables.signposts(index).collect()
+    }
+
+    /// Whether nobody else says that a name at the top of the site folder is theirs.
+    pub fn owns_alone(&self, index: Index, top: &str) -> bool {
+        let owners = self.owners().of(top);
+        owners.iter().all(|owner| {
+            *owner == index.0 || self.distributions[*owner].folder != self.distributions[index.0].folder
+        })
     }
 
     /// What is wrong with the environment as a whole; a distribution's own problems are its `problems`.

@@ -40,6 +40,7 @@ pub fn fetch(facts: &Facts<'_>) -> Plan {
             path: tool(facts.tools),
             python: facts.python.to_owned(),
             requirements: Vec::new(),
+            whole: false,
             more: vec![format!("ruff=={RUFF}")],
             uv: facts.uv.map(Path::to_owned),
         },

@@ -1,15 +1,18 @@
 //! The two files of a lock: `requirements.txt`, brought up to date, and `requirements.lock`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::orchestrate::load::local_wheel::{LocalWheel, Source};
 use crate::orchestrate::lock::Resolution;
 use crate::project::python::index_option::IndexOption;
-use crate::project::python::requirements::File;
+use crate::project::python::requirements::{self, File};
 use crate::spec::lock_difference::{self, Difference};
 use crate::spec::lock_target::LockTarget;
+use crate::spec::pin;
 use crate::spec::plan::{Action, IfThere, Plan};
 use crate::spec::requirements_file::{self, Contents, Edited};
-use crate::spec::requirements_lock::{self, Head, Input, RequirementsLock};
+use crate::spec::requirements_lock::{self, Head, Input, Locked, RequirementsLock};
 
 pub const REQUIREMENTS: &str = "requirements.txt";
 pub const LOCK: &str = "requirements.lock";
@@ -26,6 +29,8 @@ pub struct Facts<'a> {
     pub contents: &'a Contents,
     pub resolution: &'a Resolution,
     pub target: &'a LockTarget,
+    /// Wheels in the folder, with their SHA-256 in hexadecimal digits.
+    pub there: BTreeMap<String, String>,
 }
 
 pub struct LockPlan {
@@ -37,7 +42,7 @@ pub struct LockPlan {
 }
 
 pub fn plan(facts: &Facts<'_>) -> LockPlan {
-    let Facts { folder, requirements, included, lock, contents, resolution, target } = facts;
+    let Facts { folder, requirements, included, lock, contents, resolution, target, there } = facts;
     let edited = requirements_file::edit(requirements, contents);
     // A file that says nothing is not made.
     let own = Some(&edited.text).filter(|text| !text.is_empty());
@@ -57,6 +62,23 @@ pub fn plan(facts: &Facts<'_>) -> LockPlan {
     let before = lock.map(requirements_lock::read).unwrap_or_default();
     let differences = lock_difference::between(&before.pins, &made.pins);
     let mut plan = Plan::new("scaf env lock");
+    for LocalWheel { name, version: _, file, sum, source } in &resolution.wheels {
+        if there.get(file) == Some(&sum.sha256) {
+            continue;
+        }
+        let path = folder.join(file);
+        plan.step(
+            format!("pack `{name}`, which nobody else can fetch"),
+            match source {
+                Source::Made(wheel) => {
+                    Action::WriteWheel { path, wheel: wheel.clone(), sha256: sum.sha256.clone() }
+                }
+                Source::There(from) => {
+                    Action::CopyFile { from: from.clone(), to: path, if_there: IfThere::Replace }
+                }
+            },
+        );
+    }
     let mut write = |file: &str, why: &str, content: String, old: Option<&str>| {
         if old != Some(content.as_str()) {
             let (path, if_there) = (folder.join(file), IfThere::Replace);
@@ -69,10 +91,36 @@ pub fn plan(facts: &Facts<'_>) -> LockPlan {
     if !edited.text.is_empty() || old.is_some() {
         write(REQUIREMENTS, "what the code needs directly", edited.text.clone(), old);
     }
+    let named: BTreeSet<String> = wheels(&made.pins).chain(own_wheels(requirements)).collect();
+    let gone = wheels_of_scaf(requirements, *lock).into_iter();
+    for file in gone.filter(|file| there.contains_key(file) && !named.contains(file)) {
+        plan.step("take away what the lock no longer names", Action::Remove { path: folder.join(file) });
+    }
     for note in &resolution.notes {
         plan.note(note.clone());
     }
     LockPlan { plan, edited, lock: made, differences }
+}
+
+/// The wheels beside the requirements that an older lock and scaf's own lines name.
+pub fn wheels_of_scaf(requirements: &str, lock: Option<&str>) -> BTreeSet<String> {
+    let own: BTreeSet<String> = own_wheels(requirements).collect();
+    let before = lock.map(requirements_lock::read).unwrap_or_default();
+    let lines = requirements::read(requirements).wheels.into_iter().map(|wheel| wheel.file);
+    wheels(&before.pins).chain(lines).filter(|file| !own.contains(file)).collect()
+}
+
+fn own_wheels(requirements: &str) -> impl Iterator<Item = String> {
+    let own = requirements_file::own_line_numbers(requirements);
+    let lines = requirements::read(requirements).wheels.into_iter();
+    lines.filter(move |wheel| own.contains(&wheel.line)).map(|wheel| wheel.file)
+}
+
+fn wheels(pins: &[Locked]) -> impl Iterator<Item = String> {
+    pins.iter().filter_map(|locked| match &locked.pin.source {
+        pin::Source::Wheel { file, version: _ } => Some(file.clone()),
+        pin::Source::Version(_) | pin::Source::Address(_) => None,
+    })
 }
 
 /// Whoever installs from the lock alone needs those that the requirements name, too.
@@ -95,7 +143,6 @@ mod tests {
     use crate::spec::lock_target::{Platform, Sayings};
     use crate::spec::pin::Pin;
     use crate::spec::requirements_file::{Group, Place, Wanted};
-    use crate::spec::requirements_lock::Locked;
 
     fn planned(requirements: &str, lock: Option<&str>, version: &str) -> LockPlan {
         let sayings = Sayings { command_line: Some("3.11.7"), ..Sayings::default() };
@@ -121,6 +168,7 @@ mod tests {
             contents: &Contents { wanted: vec![wanted], ..Contents::default() },
             resolution: &resolution,
             target: &target,
+            there: BTreeMap::new(),
         })
     }
 

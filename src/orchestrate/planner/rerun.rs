@@ -214,6 +214,7 @@ mod tests {
             path: path.into(),
             python: "/usr/bin/python3".into(),
             requirements: Vec::new(),
+            whole: false,
             more: Vec::new(),
             uv: None,
         };

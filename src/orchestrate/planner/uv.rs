@@ -26,6 +26,7 @@ pub fn fetch(cache: &Path, python: &Path) -> Plan {
             path: tool(cache),
             python: python.to_owned(),
             requirements: Vec::new(),
+            whole: false,
             more: vec![format!("uv=={UV}")],
             uv: None,
         },

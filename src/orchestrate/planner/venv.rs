@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::lock::LOCK;
 use super::pins::Pin;
 use crate::project::python::requirements::{self, File};
 use crate::spec::container::EnvValue;
 use crate::spec::hint::Explain;
+use crate::spec::pin;
 use crate::spec::plan::{Action, Step, When};
+use crate::spec::requirements_lock;
 
 /// What was found.
 pub struct Facts<'a> {
@@ -15,6 +18,8 @@ pub struct Facts<'a> {
     pub folder: &'a Path,
     /// The requirements file that counts (the lock when there is one), and those that it names.
     pub files: &'a [File],
+    /// Digests of the files beside them.
+    pub beside: &'a dyn Fn(&str) -> Option<String>,
     pub python: &'a Path,
     /// `3.11.7`.
     pub python_version: &'a str,
@@ -41,6 +46,8 @@ pub enum VenvPlanError {
         "{file}:{line}: `{text}` is a path of this machine, and what lies there has no version by which the host engine could tell environments apart"
     )]
     Local { file: String, line: usize, text: String },
+    #[error("{file}:{line}: `./{wheel}` is not there")]
+    NoWheel { file: String, line: usize, wheel: String },
 }
 
 impl Explain for VenvPlanError {
@@ -49,13 +56,16 @@ impl Explain for VenvPlanError {
             Self::NoRequirements => "pin them in `environment/requirements.txt`".to_owned(),
             Self::Loose { .. } => "write it as `name==version`".to_owned(),
             Self::Local { .. } => "publish it and write `name==version`".to_owned(),
+            Self::NoWheel { .. } => {
+                "`scaf env lock` makes it anew where the code is; git may ignore `*.whl`".to_owned()
+            }
         }]
     }
 }
 
 /// The folder and the steps that make it; `more` are packages beside the experiment's own.
 pub fn plan(facts: &Facts<'_>, more: Option<Pin>) -> Result<(PathBuf, Vec<Step>), VenvPlanError> {
-    let Facts { folder, files, python, python_version, fetch, uv, platform, cache } = facts;
+    let Facts { folder, files, beside, python, python_version, fetch, uv, platform, cache } = facts;
     let Some(first) = files.first() else { return Err(VenvPlanError::NoRequirements) };
     let local = files.iter().flat_map(|file| file.read.local.iter().map(move |local| (file, local)));
     if let Some((file, local)) = local.into_iter().next() {
@@ -72,20 +82,38 @@ pub fn plan(facts: &Facts<'_>, more: Option<Pin>) -> Result<(PathBuf, Vec<Step>)
             text: loose.text.clone(),
         });
     }
+    let mut wheels = Vec::new();
+    for file in *files {
+        for requirements::Wheel { line, file: wheel } in &file.read.wheels {
+            let Some(digest) = beside(wheel) else {
+                let (file, line, wheel) = (file.shown.clone(), *line, wheel.clone());
+                return Err(VenvPlanError::NoWheel { file, line, wheel });
+            };
+            wheels.push(digest);
+        }
+    }
+    // As in the image, so that what the lock leaves out is looked for on no index.
+    let whole = first.shown == LOCK;
     let names = |constraint: bool, name: &str| {
         let files = files.iter().filter(|file| file.constraint == constraint);
         files.flat_map(|file| &file.read.names).any(|have| have == name)
     };
-    let more: Vec<String> = match more {
+    let mut more: Vec<String> = match more {
         Some(pin) if names(false, pin.name) => Vec::new(),
         // Another version than the one that the experiment wants could not be installed.
         Some(pin) if names(true, pin.name) => vec![pin.name.to_owned()],
         Some(pin) => pin.requirements().to_vec(),
         None => Vec::new(),
     };
+    if whole && !more.is_empty() {
+        // Installed by then: said once more, so that nothing that comes along changes their versions.
+        more.extend(exact(&first.text));
+    }
     let mut hasher = blake3::Hasher::new();
     let texts = files.iter().map(|file| file.text.as_str());
-    for part in texts.chain([*python_version, *platform, &more.join(" ")]) {
+    for part in
+        texts.chain(wheels.iter().map(String::as_str)).chain([*python_version, *platform, &more.join(" ")])
+    {
         hasher.update(part.as_bytes());
         hasher.update(b"\0");
     }
@@ -117,11 +145,24 @@ pub fn plan(facts: &Facts<'_>, more: Option<Pin>) -> Result<(PathBuf, Vec<Step>)
             path: path.clone(),
             python: python.to_path_buf(),
             requirements,
+            whole,
             more,
             uv: uv.map(Path::to_owned),
         },
     });
     Ok((path, steps))
+}
+
+/// `name==version` of everything that a lock pins so.
+fn exact(lock: &str) -> Vec<String> {
+    let pins = requirements_lock::read(lock).pins.into_iter().map(|locked| locked.pin);
+    pins.filter_map(|pin| match pin.source {
+        pin::Source::Version(version) | pin::Source::Wheel { file: _, version } => {
+            Some(pin::Pin::version(pin.name, version).to_string())
+        }
+        pin::Source::Address(_) => None,
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -146,6 +187,7 @@ mod tests {
             &Facts {
                 folder: Path::new("/p/environment"),
                 files: &files(texts),
+                beside: &|wheel| (wheel != "gone-1.0-py3-none-any.whl").then(|| "digest".to_owned()),
                 python: Path::new("/usr/bin/python3"),
                 python_version: "3.11.7",
                 fetch: None,
@@ -181,6 +223,24 @@ mod tests {
         assert!(of(&[("requirements.txt", "-c pins.txt\nx\n"), ("pins.txt", "x==1\n")], None).is_ok());
         let local = of(&[("requirements.txt", "-r base.txt\n"), ("base.txt", "-e .\n")], None).unwrap_err();
         assert!(local.to_string().starts_with("base.txt:1: `-e .` is a path of this machine"), "{local}");
+    }
+
+    #[test]
+    fn a_wheel_beside_the_requirements_has_its_part_in_the_name() {
+        let lock = "x==1 \\\n    --hash=sha256:0\n./lib-1.0-py3-none-any.whl\n";
+        let whole = |steps: &[Step]| match &steps.last().unwrap().action {
+            Action::MakeVenv { whole, more, .. } => (*whole, more.clone()),
+            other => panic!("{other:?}"),
+        };
+        let (path, steps) = of(&[("requirements.lock", lock)], None).unwrap();
+        assert_eq!(whole(&steps), (true, Vec::new()));
+        assert_ne!(path, of(&[("requirements.lock", "x==1 \\\n    --hash=sha256:0\n")], None).unwrap().0);
+        let (_, steps) = of(&[("requirements.lock", lock)], Some(PYTEST)).unwrap();
+        assert_eq!(whole(&steps).1[2..], ["x==1", "lib==1.0"]);
+        let (_, steps) = of(&[("requirements.txt", lock)], Some(PYTEST)).unwrap();
+        assert_eq!(whole(&steps).1.len(), 2);
+        let gone = of(&[("requirements.txt", "\n./gone-1.0-py3-none-any.whl\n")], None).unwrap_err();
+        assert_eq!(gone.to_string(), "requirements.txt:2: `./gone-1.0-py3-none-any.whl` is not there");
     }
 
     #[test]

@@ -93,6 +93,19 @@ impl DirectUrl {
     }
 }
 
+/// The `file:` address of an absolute path.
+pub fn of_path(path: &str) -> String {
+    let mut url = String::from("file://");
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_' | b'~') {
+            url.push(char::from(byte));
+        } else {
+            url.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    url
+}
+
 /// `%20` and the like as what they stand for.
 fn unquoted(path: &str) -> String {
     let bytes = path.as_bytes();
@@ -129,6 +142,14 @@ pub fn without_password(url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_and_its_address() {
+        let url = of_path("/a b/é+x-1.whl");
+        assert_eq!(url, "file:///a%20b/%C3%A9%2Bx-1.whl");
+        let direct = DirectUrl { url, subdirectory: None, what: What::Archive { hash: None } };
+        assert_eq!(direct.path().as_deref(), Some("/a b/é+x-1.whl"));
+    }
 
     #[test]
     fn the_three_kinds() {

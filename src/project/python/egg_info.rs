@@ -21,6 +21,29 @@ pub fn requires(text: &str) -> Vec<String> {
     requires
 }
 
+/// A `PKG-INFO` as `METADATA`: with the requirements and extras that an egg-info keeps in a file of its own, where it does
+/// not have them itself.
+pub fn as_metadata(text: &str, requires: &[String], extras: &[String]) -> String {
+    let text = text.replace("\r\n", "\n");
+    let (head, body) = match text.split_once("\n\n") {
+        Some((head, body)) => (head, format!("\n{body}")),
+        None => (text.trim_end(), String::new()),
+    };
+    let mut head = head.to_owned();
+    let has = |head: &str, name: &str| head.lines().any(|line| line.to_ascii_lowercase().starts_with(name));
+    if !has(&head, "requires-dist:") {
+        for line in requires {
+            head.push_str(&format!("\nRequires-Dist: {line}"));
+        }
+    }
+    if !has(&head, "provides-extra:") {
+        for extra in extras {
+            head.push_str(&format!("\nProvides-Extra: {extra}"));
+        }
+    }
+    format!("{head}\n{body}")
+}
+
 /// The extras that sections of `requires.txt` are for.
 pub fn extras(text: &str) -> Vec<String> {
     let mut extras: Vec<String> = Vec::new();
@@ -126,6 +149,21 @@ pub fn name_and_version(stem: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pkg_info_becomes_metadata_with_what_is_written_beside_it() {
+        let requires = ["a".to_owned(), "b; extra == \"x\"".to_owned()];
+        let extras = ["x".to_owned()];
+        let wanted =
+            "Name: p\nVersion: 1\nRequires-Dist: a\nRequires-Dist: b; extra == \"x\"\nProvides-Extra: x\n";
+        assert_eq!(as_metadata("Name: p\nVersion: 1\n", &requires, &extras), wanted);
+        assert_eq!(
+            as_metadata("Name: p\r\nVersion: 1\r\n\r\nWords\n\nmore\n", &requires, &extras),
+            format!("{wanted}\nWords\n\nmore\n")
+        );
+        let whole = "Name: p\nRequires-Dist: own\nProvides-Extra: y\n\nWords\n";
+        assert_eq!(as_metadata(whole, &requires, &extras), whole);
+    }
 
     #[test]
     fn sections_become_markers() {

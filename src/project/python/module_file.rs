@@ -32,6 +32,32 @@ fn rank(rest: &str, tag: Option<&str>) -> Option<u8> {
     (!number.is_empty() && tag.is_none_or(|tag| tag == number)).then_some(0)
 }
 
+/// For which Pythons a compiled module's name says that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Abi {
+    /// `311` of `_x.cpython-311-x86_64-linux-gnu.so`; `313t`; `pp310` of `_x.pypy310-pp73-….so`.
+    One(String),
+    /// `_x.abi3.so`: the one that it was made with, and later ones.
+    Stable,
+    /// `_x.so`
+    Unmarked,
+}
+
+/// Of a file's name; what it says of one that is no module means nothing.
+pub fn abi(file: &str) -> Abi {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let rest = name.split_once('.').map_or("", |(_, rest)| rest);
+    if rest == "abi3.so" {
+        return Abi::Stable;
+    }
+    let word = |front: &str, short: &str| {
+        let rest = rest.strip_prefix(front)?;
+        let word: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
+        word.starts_with(|c: char| c.is_ascii_digit()).then(|| Abi::One(format!("{short}{word}")))
+    };
+    word("cpython-", "").or_else(|| word("pypy", "pp")).or_else(|| word("cp", "")).unwrap_or(Abi::Unmarked)
+}
+
 /// A compiled library of any kind, also one that no `import` loads: `libx.so.2`, `x.dylib`, `x.dll`.
 pub fn is_native(file: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or(file);
@@ -78,6 +104,22 @@ mod tests {
         assert_eq!(module_for("_x.cpython-310-x86_64-linux-gnu.so", "311"), None);
         assert_eq!(module_for("_x.cpython-311-x86_64-linux-gnu.so", "311"), Some(("_x", 0)));
         assert!(module_for("_x.abi3.so", "311") < module_for("_x.py", "311"));
+    }
+
+    #[test]
+    fn which_python_a_compiled_module_is_for() {
+        for (file, wanted) in [
+            ("a/_x.cpython-311-x86_64-linux-gnu.so", Abi::One("311".to_owned())),
+            ("_x.cpython-313t-darwin.so", Abi::One("313t".to_owned())),
+            ("_x.pypy310-pp73-x86_64-linux-gnu.so", Abi::One("pp310".to_owned())),
+            ("_x.cp311-win_amd64.pyd", Abi::One("311".to_owned())),
+            ("_x.abi3.so", Abi::Stable),
+            ("_x.so", Abi::Unmarked),
+            ("libcpython-x.so.2", Abi::Unmarked),
+            ("x", Abi::Unmarked),
+        ] {
+            assert_eq!(abi(file), wanted, "{file}");
+        }
     }
 
     #[test]

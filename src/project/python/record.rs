@@ -40,6 +40,13 @@ pub fn is_outside(path: &str) -> bool {
     false
 }
 
+/// Whether any line may name a file outside; `false` is sure.
+pub fn may_lead_out(bytes: &[u8]) -> bool {
+    memchr::memmem::find(bytes, b"..").is_some()
+        || bytes.first() == Some(&b'/')
+        || [&b"\n/"[..], b"\"/"].iter().any(|front| memchr::memmem::find(bytes, front).is_some())
+}
+
 /// Every line that names a file.
 pub fn entries(bytes: &[u8]) -> impl Iterator<Item = Entry<'_>> {
     lines(bytes).filter_map(|line| {
@@ -197,6 +204,12 @@ mod tests {
         for path in ["ix.py", "late.py", "pkg/late", "pkg"] {
             assert!(!names(RECORD, path), "{path}");
         }
+    }
+
+    #[test]
+    fn a_list_that_stays_inside_is_known_at_a_glance() {
+        assert!(may_lead_out(RECORD) && may_lead_out(b"/x,,\n") && may_lead_out(b"a,,\n\"/x,y\",,\n"));
+        assert!(!may_lead_out(b"a/b.py,sha256=x/y,1\nc.py,,\n"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `requirements.txt` and `requirements.lock`, as far as it must be known whether every line is pinned.
 
+use super::wheel_name::{self, WheelName};
+
 /// A requirement without an exact version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Loose {
@@ -29,6 +31,15 @@ pub struct Local {
     pub text: String,
 }
 
+/// A wheel that lies beside the requirements, or below, and travels with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wheel {
+    /// 1-based.
+    pub line: usize,
+    /// Its path, relative to the requirements.
+    pub file: String,
+}
+
 /// A requirements file, read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Requirements {
@@ -39,6 +50,7 @@ pub struct Requirements {
     pub loose: Vec<Loose>,
     pub includes: Vec<Include>,
     pub local: Vec<Local>,
+    pub wheels: Vec<Wheel>,
     /// Whether there is a line that is not empty and no comment.
     pub says: bool,
 }
@@ -146,6 +158,14 @@ fn take(line: &str, number: usize, requirements: &mut Requirements) {
     }
     if is_elsewhere(first) {
         requirements.names.extend(name_in(first));
+        return;
+    }
+    if let Some(file) = wheel_name::beside(line)
+        && let Some(of) = WheelName::read(file)
+    {
+        requirements.pinned.push(normalised(&of.name));
+        requirements.names.push(normalised(&of.name));
+        requirements.wheels.push(Wheel { line: number, file: file.to_owned() });
         return;
     }
     if is_path(first) {
@@ -296,6 +316,15 @@ mod tests {
             assert!(read.local.is_empty() && read.loose.is_empty(), "{line}");
             assert_eq!(read.names, [name]);
         }
+    }
+
+    #[test]
+    fn a_wheel_beside_the_requirements_is_pinned() {
+        let read = read("./My_lib-1.0-py3-none-any.whl[x] \\\n  --hash=sha256:0\nx==1\n");
+        assert_eq!(read.names, ["my-lib", "x"]);
+        assert_eq!(read.pinned, ["my-lib", "x"]);
+        assert_eq!(read.wheels, [Wheel { line: 1, file: "My_lib-1.0-py3-none-any.whl".to_owned() }]);
+        assert!(read.local.is_empty() && read.loose.is_empty());
     }
 
     #[test]

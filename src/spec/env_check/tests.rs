@@ -33,6 +33,7 @@ fn needed(name: &str, place: Place, known: Known, candidates: &[&str]) -> (Strin
         candidates: candidates.iter().map(|name| (*name).to_owned()).collect(),
         repository: None,
         native: false,
+        files_outside: Vec::new(),
     };
     (normalised(name), needed)
 }
@@ -60,6 +61,7 @@ fn detection() -> Detection {
         suggested: BTreeMap::new(),
         dev: BTreeMap::new(),
         local: BTreeMap::new(),
+        elsewhere: Vec::new(),
         stdlib: BTreeSet::new(),
         unresolved: Vec::new(),
         closure: None,
@@ -78,6 +80,7 @@ struct World {
     installed: Shelf,
     interpreter: Option<(u8, u8)>,
     index: BTreeMap<String, OnIndex>,
+    of_this_machine: Vec<Finding>,
     waived: BTreeSet<String>,
 }
 
@@ -106,6 +109,7 @@ impl World {
             installed: Shelf(&[("torch", "2.5.0"), ("scikit-learn", "1.5.0")]),
             interpreter: Some((3, 11)),
             index: BTreeMap::new(),
+            of_this_machine: Vec::new(),
             waived: BTreeSet::new(),
         }
     }
@@ -131,6 +135,7 @@ impl World {
             installed: Some(&self.installed),
             interpreter: self.interpreter,
             index: &self.index,
+            of_this_machine: &self.of_this_machine,
             waived: &self.waived,
         });
         let told = found.iter().map(|one| {
@@ -141,7 +146,7 @@ impl World {
 }
 
 /// For each rule a world that breaks it, and what is said.
-fn broken(rule: Rule) -> (World, &'static str) {
+fn broken(rule: Rule) -> (World, String) {
     let mut world = World::new();
     let said = match rule {
         Rule::Missing => {
@@ -165,6 +170,12 @@ fn broken(rule: Rule) -> (World, &'static str) {
         Rule::NoSuchPin => {
             world.index.insert("torch".to_owned(), OnIndex::Unknown("`torch==2.5.0` is not on h".to_owned()));
             "error no-such-pin environment/requirements.lock:10 `torch==2.5.0` is not on h"
+        }
+        // What is read from the disk for these is tried with the program (tests/it/env_packed.rs).
+        Rule::LeftBehind | Rule::OtherMachine | Rule::NoWheel | Rule::StaleWheel | Rule::NotCopied => {
+            let place = Where::at("environment/requirements.lock", 7);
+            world.of_this_machine.push(Finding::new(rule, "lib", place, "told".to_owned()));
+            return (world, format!("error {} environment/requirements.lock:7 told", rule.name()));
         }
         Rule::Yanked => {
             world.index.insert("scikit-learn".to_owned(), OnIndex::Yanked(Some("broken".to_owned())));
@@ -195,7 +206,7 @@ fn broken(rule: Rule) -> (World, &'static str) {
             "note drift environment/requirements.lock:10 `torch` is 2.4.0 in the Python in use, and pinned as 2.5.0"
         }
     };
-    (world, said)
+    (world, said.to_owned())
 }
 
 #[test]

@@ -28,6 +28,8 @@ fn target() -> LockTarget {
     LockTarget::choose(Platform::LinuxX86_64, &sayings).0
 }
 
+static NONE: BTreeMap<String, Kept> = BTreeMap::new();
+
 fn request<'a>(target: &'a LockTarget, names: &[&str]) -> LockRequest<'a> {
     LockRequest {
         target,
@@ -36,6 +38,7 @@ fn request<'a>(target: &'a LockTarget, names: &[&str]) -> LockRequest<'a> {
         constraints: Vec::new(),
         options: Vec::new(),
         waived: BTreeSet::new(),
+        kept: &NONE,
         before: None,
     }
 }
@@ -130,17 +133,56 @@ fn a_build_comes_from_its_index_and_another_one_for_another_target_is_asked_for(
 }
 
 #[test]
-fn local_code_stays_apart_and_what_it_needs_does_not() {
+fn local_code_is_packed_and_what_it_needs_is_locked() {
     let target = target();
     let shelf = shelf(&[("mylib", "1", &["numpy>=1; python_version > '3'", "gone"]), ("numpy", "1.26", &[])]);
-    let taken =
-        |name: &str| if name == "mylib" { Taken::Apart("local".to_owned()) } else { Taken::FromIndex };
-    let choice = choose(&request(&target, &["mylib"]), &shelf, &taken);
+    let taken = |name: &str| if name == "mylib" { Taken::Local } else { Taken::FromIndex };
+    let mut request = request(&target, &["mylib"]);
+    let choice = choose(&request, &shelf, &taken);
     assert_eq!(lines(&choice.pins), ["numpy==1.26 < mylib"]);
-    assert_eq!(choice.apart, [("mylib".to_owned(), "local".to_owned())]);
+    let via = vec![REQUIREMENTS.to_owned()];
+    assert_eq!(choice.local, [LocalNeed { name: "mylib".to_owned(), via }]);
     assert_eq!(choice.question.requirements, ["gone", "numpy>=1"]);
     assert_eq!(choice.question.never, ["mylib"]);
     assert_eq!(choice.question.preferences, ["numpy==1.26"]);
+    // Left to the Dockerfile, which knows nothing of what it needs.
+    request.waived = ["mylib".to_owned()].into();
+    let choice = choose(&request, &shelf, &taken);
+    assert_eq!(lines(&choice.pins), ["numpy==1.26 < mylib"]);
+    assert_eq!((choice.local.len(), choice.apart[0].0.as_str()), (0, "mylib"));
+    assert_eq!(choice.question.requirements, ["gone", "numpy>=1"]);
+    assert_eq!(choice.question.never, ["mylib"]);
+}
+
+#[test]
+fn a_wheel_that_is_there_stands_in_for_what_is_not_installed() {
+    let target = target();
+    let shelf = shelf(&[("own", "1", &["part"]), ("part", "1", &[]), ("lib", "2", &["gone"])]);
+    let kept = |name: &str, is_own| Kept {
+        file: format!("{name}-1-py3-none-any.whl"),
+        url: format!("file:///e/{name}-1-py3-none-any.whl"),
+        hash: "sha256:00".to_owned(),
+        is_own,
+    };
+    let wheels = BTreeMap::from([
+        ("own".to_owned(), kept("own", true)),
+        ("lib".to_owned(), kept("lib", false)),
+        ("gone".to_owned(), kept("gone", false)),
+    ]);
+    let request = LockRequest { kept: &wheels, ..request(&target, &["own", "lib"]) };
+    let choice = choose(&request, &shelf, &from_index);
+    // What is installed from an index is no wheel any more, unless its user says so.
+    assert_eq!(
+        lines(&choice.pins),
+        ["lib==2 < requirements.txt", "./own-1-py3-none-any.whl < requirements.txt", "part==1 < own"]
+    );
+    assert_eq!(choice.pins[1].hashes, ["sha256:00"]);
+    let file = "gone-1-py3-none-any.whl".to_owned();
+    assert_eq!(choice.unfit, [Unfit::Wheel { name: "gone".to_owned(), file }]);
+    assert_eq!(choice.question.requirements, ["lib==2", "own @ file:///e/own-1-py3-none-any.whl"]);
+    let overridden = "gone @ file:///e/gone-1-py3-none-any.whl\nown @ file:///e/own-1-py3-none-any.whl\n";
+    assert_eq!(choice.question.overrides(), overridden);
+    assert_eq!(choice.hash_question().unwrap().requirements, ["lib==2", "part==1"]);
 }
 
 #[test]
@@ -215,6 +257,6 @@ fn origins_as_they_are_written_into_a_requirement() {
         subdirectory: None,
     };
     assert_eq!(taken(&url), Taken::FromAddress("https://h/x.whl#sha256=00".to_owned()));
-    assert!(matches!(taken(&Origin::Editable { folder: "/x".into() }), Taken::Apart(_)));
+    assert!(matches!(taken(&Origin::Editable { folder: "/x".into() }), Taken::Local));
     assert_eq!(taken(&Origin::Unknown), Taken::FromIndex);
 }

@@ -9,6 +9,7 @@ use crate::spec::bundle::Manifest;
 use crate::spec::container::EnvValue;
 use crate::spec::secret::{BuildSecret, SecretSource};
 use crate::spec::ticket::Supervisor;
+use crate::spec::wheel::{Content, Entry, Wheel};
 
 /// The whole plan, to be piped into `sh`. What it does not do stands in `docs/reference/dry_run.md`.
 pub fn script(plan: &Plan) -> String {
@@ -160,6 +161,7 @@ fn lines(action: &Action) -> String {
             format!("ls -d {from} >/dev/null\nmkdir -p {folder}\n{refuse}mv {from} {to}\n")
         }
         Action::KeepBundle { source, manifest, digest: _, into } => keep_bundle(source, manifest, into),
+        Action::WriteWheel { path: file, wheel, sha256: _ } => write_wheel(file, wheel),
         Action::CopyFile { from, to, if_there } => copy_file(from, to, *if_there),
         Action::CopyTree { from, to } => format!(
             "mkdir -p {folder}\n[ ! -d {to} ] || rmdir {to}\nmkdir {to}\ncp -R {from}/. {to}/\nchmod -R u+w {to}\n",
@@ -171,8 +173,8 @@ fn lines(action: &Action) -> String {
             let cd = cwd.as_ref().map(|dir| format!("cd {} && ", path(dir))).unwrap_or_default();
             format!("{cd}{}{} >&2\n", env_prefix(env, &[]), line(argv))
         }
-        Action::MakeVenv { path: venv, python, requirements, more, uv } => {
-            make_venv(venv, python, requirements, more, uv.as_deref())
+        Action::MakeVenv { path, python, requirements, whole, more, uv } => {
+            make_venv(&Venv { path, python, requirements, whole: *whole, more, uv: uv.as_deref() })
         }
         Action::MakeSecret { name } => {
             format!("{name}=${{{name}:-$(od -An -N24 -tx1 /dev/urandom | tr -d ' \\n')}}\nexport {name}\n")
@@ -244,15 +246,28 @@ fn stop_process(process: &Supervisor, group: bool, grace: u32) -> String {
 /// The file that says that a virtual environment is complete.
 pub const VENV_COMPLETE: &str = ".scaf-complete";
 
-/// The command lines that make a virtual environment, the same in the shell and when executed. Their
-/// working directory is the folder above it.
-pub fn venv_commands(
-    venv: &Path,
-    python: &Path,
-    requirements: &[PathBuf],
-    more: &[String],
-    uv: Option<&Path>,
-) -> Vec<Vec<String>> {
+/// A virtual environment that is wanted: the fields of `Action::MakeVenv`.
+#[derive(Clone, Copy, Debug)]
+pub struct Venv<'a> {
+    pub path: &'a Path,
+    pub python: &'a Path,
+    pub requirements: &'a [PathBuf],
+    pub whole: bool,
+    pub more: &'a [String],
+    pub uv: Option<&'a Path>,
+}
+
+/// One of the commands that make it.
+#[derive(Clone, Debug)]
+pub struct VenvCommand<'a> {
+    pub argv: Vec<String>,
+    /// Its working directory; else the folder above the environment.
+    pub folder: Option<&'a Path>,
+}
+
+/// The command lines that make a virtual environment, the same in the shell and when executed.
+pub fn venv_commands<'a>(wanted: &Venv<'a>) -> Vec<VenvCommand<'a>> {
+    let Venv { path: venv, python, requirements, whole, more, uv } = *wanted;
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let (mut make, install) = match uv {
         Some(uv) => (
@@ -273,27 +288,52 @@ pub fn venv_commands(
         ),
     };
     make.push(text(venv));
-    let files: Vec<String> = requirements.iter().flat_map(|file| ["-r".to_owned(), text(file)]).collect();
-    let parts: Vec<Vec<String>> = if uv.is_some() {
+    let mut commands = vec![VenvCommand { argv: make, folder: None }];
+    // A wheel that requirements name is looked for in the folder that the installer is started in (pip to 25, uv to 0.13).
+    let folder = requirements.first().and_then(|file| file.parent());
+    let mut files: Vec<String> = requirements.iter().flat_map(|file| ["-r".to_owned(), text(file)]).collect();
+    if whole && !files.is_empty() {
+        files.push("--no-deps".to_owned());
+    }
+    let parts: Vec<Vec<String>> = if uv.is_some() && !whole {
         vec![[files, more.to_vec()].concat()]
     } else {
         // Beside a file with hashes pip (23.2) takes nothing that has none.
         vec![files, more.to_vec()]
     };
-    let mut commands = vec![make];
     for part in parts.into_iter().filter(|part| !part.is_empty()) {
-        commands.push(install.iter().cloned().chain(part).collect());
+        let argv = install.iter().cloned().chain(part).collect();
+        commands.push(VenvCommand { argv, folder });
     }
     commands
 }
 
-fn make_venv(
-    venv: &Path,
-    python: &Path,
-    requirements: &[PathBuf],
-    more: &[String],
-    uv: Option<&Path>,
-) -> String {
+/// Python writes the same bytes: of a zip archive whose files are not compressed there is only one form.
+fn write_wheel(file: &Path, wheel: &Wheel) -> String {
+    // A text in JSON is one in Python, too.
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let mut text = String::from("import zipfile\nfiles = [\n");
+    for Entry { path, executable, content, sum: _ } in &wheel.entries {
+        let content = match content {
+            Content::Text(text) => format!("{}.encode()", quoted(text)),
+            Content::File(file) => format!("open({}, \"rb\").read()", quoted(&file.to_string_lossy())),
+        };
+        let mode = if *executable { "0o755" } else { "0o644" };
+        let _ = writeln!(text, "    ({}, {mode}, {content}),", quoted(path));
+    }
+    let _ = write!(
+        text,
+        "]\nwith zipfile.ZipFile({}, \"w\") as wheel:\n    for name, mode, content in files:\n        \
+         entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))\n        entry.create_system = 3\n        \
+         entry.external_attr = (0o100000 | mode) << 16\n        wheel.writestr(entry, content)\n",
+        quoted(&file.to_string_lossy())
+    );
+    let (begin, body) = here(&text);
+    format!("mkdir -p {}\npython3 -I - {begin}\n{body}", parent(file))
+}
+
+fn make_venv(wanted: &Venv<'_>) -> String {
+    let venv = wanted.path;
     let marker = path(&venv.join(VENV_COMPLETE));
     // The Python that it leads to may have been taken off the machine since.
     let mut text = format!(
@@ -302,8 +342,9 @@ fn make_venv(
         parent(venv),
         path(&venv.join("bin/python"))
     );
-    for command in venv_commands(venv, python, requirements, more, uv) {
-        let _ = writeln!(text, "(cd {} && {}) >&2", parent(venv), line(&command));
+    for VenvCommand { argv, folder } in venv_commands(wanted) {
+        let folder = folder.map_or_else(|| parent(venv), path);
+        let _ = writeln!(text, "(cd {folder} && {}) >&2", line(&argv));
     }
     let _ = write!(text, ": > {marker}\nfi\n");
     text

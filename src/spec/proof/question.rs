@@ -151,6 +151,7 @@ mod tests {
             known: Known::Installed,
             candidates: Vec::new(),
             native: false,
+            files_outside: Vec::new(),
             repository: None,
         };
         (normalised(name), needed)
@@ -205,6 +206,7 @@ mod tests {
             suggested: BTreeMap::from([needed("openpyxl", &[], &[("read()", Implied, Code)])]),
             dev: BTreeMap::from([needed("pytest", &["pytest"], &[("pytest", Top, Test)])]),
             local: BTreeMap::new(),
+            elsewhere: Vec::new(),
             stdlib: BTreeSet::new(),
             unresolved: vec![
                 unresolved("nobody.knows", Code),

@@ -1,5 +1,6 @@
 //! The lines of a requirements file, told apart by whose they are.
 
+use super::super::pin::Pin;
 use super::Group;
 use crate::project::python::index_option::IndexOption;
 use crate::project::python::requirements::{self, normalised};
@@ -100,6 +101,9 @@ pub(super) fn kind(text: &str, line: usize) -> Kind {
         if let Some(url) = front.strip_prefix("--extra-index-url ") {
             return Kind::Index { url: url.trim().to_owned() };
         }
+        if let Some(wheel) = Pin::of_wheel_line(front) {
+            return Kind::Pin { name: wheel.normalised(), pin: front.to_owned() };
+        }
         if let Ok(parts) = requires_dist::split(front)
             && parts.marker.is_none()
         {
@@ -133,6 +137,10 @@ pub(super) fn requirement(text: &str) -> Option<String> {
     if requires_dist::split(plain).is_ok() {
         return Some(plain.to_owned());
     }
+    // A wheel beside the file says its name itself.
+    if let Some(wheel) = Pin::of_wheel_line(plain) {
+        return Some(format!("{} @ {plain}", wheel.name));
+    }
     if !plain.contains("://") {
         return None;
     }
@@ -161,5 +169,8 @@ pub(super) fn without_numbers(text: &str) -> String {
 /// Lines of one group stand in the order of this.
 pub(super) fn sort_key(line: &str) -> String {
     let line = line.trim_start_matches("# ");
+    if let Some(wheel) = Pin::of_wheel_line(line) {
+        return wheel.normalised();
+    }
     plain(line.split([' ', '=', '[']).next().unwrap_or(line))
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
+use super::local_code;
 use super::subject::{self, Python, Subject};
 use crate::cli::args::EnvCheckArgs;
 use crate::cli::context::Context;
@@ -49,6 +50,15 @@ pub fn run(context: &Context<'_>, args: &EnvCheckArgs) -> Result<u8, Failure> {
     pins.retain(|name, _| !waived.contains(name));
     let on_index =
         if args.offline { Asked::default() } else { ask(context, &python, &pinned, &pins, &target)? };
+    let of_this_machine = local_code::findings(&local_code::Facts {
+        detection: &detection,
+        python: &python,
+        pinned: &pinned,
+        target: &target,
+        experiment: &experiment,
+        layout: &project.layout,
+        waived: &waived,
+    });
     let found = env_check::check(&Facts {
         detection: &detection,
         pinned: &pinned,
@@ -57,6 +67,7 @@ pub fn run(context: &Context<'_>, args: &EnvCheckArgs) -> Result<u8, Failure> {
         installed: python.installed.as_ref().map(|installed| -> &dyn Catalogue { installed }),
         interpreter: python.interpreter.as_ref().map(|interpreter| interpreter.version),
         index: &on_index.against,
+        of_this_machine: &of_this_machine,
         waived: &waived,
     });
     let failed = found.iter().any(|finding| finding.severity == Severity::Error);
@@ -159,13 +170,21 @@ fn text(found: &[Finding], whole: bool) -> String {
 fn hints(found: &[Finding], experiment: &str) -> Vec<String> {
     let has = |rules: &[Rule]| found.iter().any(|finding| rules.contains(&finding.rule));
     let mut hints = Vec::new();
-    if has(&[Rule::Missing, Rule::StaleLock, Rule::NoLock]) {
+    if has(&[Rule::Missing, Rule::StaleLock, Rule::NoLock, Rule::NoWheel, Rule::StaleWheel]) {
         hints.push(format!("pin what is needed: `scaf env lock {experiment}`"));
     }
     if has(&[Rule::NoSuchPin, Rule::Yanked]) {
         hints.push(format!(
             "choose another version in environment/requirements.txt, then `scaf env lock {experiment}`"
         ));
+    }
+    if has(&[Rule::LeftBehind]) {
+        hints.push(format!(
+            "what is shared goes into `src/common` and is linked: `scaf dependency {experiment} PATH`; or make a package of it and install that"
+        ));
+    }
+    if has(&[Rule::NotCopied]) {
+        hints.push(local_code::copy_hint());
     }
     if has(&[Rule::Shadowed]) {
         hints.push("give the module another name".to_owned());
@@ -176,7 +195,14 @@ fn hints(found: &[Finding], experiment: &str) -> Vec<String> {
     if has(&[Rule::OtherPython, Rule::Drift]) {
         hints.push("another Python than the one in use: `--python PATH`; none: `--no-python`".to_owned());
     }
-    if has(&[Rule::Missing, Rule::Unresolved, Rule::Unused, Rule::Shadowed]) {
+    if has(&[
+        Rule::Missing,
+        Rule::Unresolved,
+        Rule::LeftBehind,
+        Rule::OtherMachine,
+        Rule::Unused,
+        Rule::Shadowed,
+    ]) {
         hints.push("what is right as it is: `waive = [\"NAME\"]` under `[env]` in scaf.toml".to_owned());
     }
     hints

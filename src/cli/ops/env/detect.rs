@@ -74,6 +74,20 @@ fn text(detection: &Detection, whole: bool) -> String {
     section(&mut text, "optional: the code goes on without", &every(&detection.optional), whole);
     section(&mut text, "perhaps, depending on data or arguments", &every(&detection.suggested), whole);
     section(&mut text, "for tests and publishing alone", &every(&detection.dev), whole);
+    if !detection.elsewhere.is_empty() {
+        let rows: Vec<[String; 3]> = detection
+            .elsewhere
+            .iter()
+            .map(|one| {
+                let place = one.places.first().map_or_else(String::new, Place::shown);
+                [one.import.clone(), place, one.files.first().cloned().unwrap_or_default()]
+            })
+            .collect();
+        text.push_str("\nmodules from elsewhere, which do not travel with this folder\n");
+        for line in table::columns(["import", "where", "file"], &rows).lines() {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
     if !detection.unresolved.is_empty() {
         let rows: Vec<[String; 3]> = detection
             .unresolved

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::local_code::{self, Beside};
 use super::new_environment::NewEnvironment;
 use super::own_lines;
 use super::subject::{self, Python, Subject};
@@ -17,7 +18,8 @@ use crate::cli::ops::act;
 use crate::orchestrate::engine::moby::run::{Heard, SignalSource};
 use crate::orchestrate::execute::{self, World};
 use crate::orchestrate::host::uv::{self, Surroundings, Uv};
-use crate::orchestrate::load::{requirements, specifications};
+use crate::orchestrate::load::local_wheel::packed;
+use crate::orchestrate::load::{local_wheel, requirements, specifications};
 use crate::orchestrate::lock::{self, Hashes, LockError, Resolution};
 use crate::orchestrate::planner;
 use crate::orchestrate::planner::lock::{Facts, LOCK, LockPlan, REQUIREMENTS};
@@ -34,10 +36,10 @@ use crate::spec::lock_choice::{self, Choice, LockRequest, OwnDemand, Taken};
 use crate::spec::lock_contents::{self, For};
 use crate::spec::lock_given::Given;
 use crate::spec::lock_target::{LockTarget, Sayings};
-use crate::spec::pin::Pin;
+use crate::spec::pin::{Pin, Source};
 use crate::spec::plan::{Action, IfThere};
 use crate::spec::requirements_file::{self, Change};
-use crate::spec::requirements_lock::{self, RequirementsLock};
+use crate::spec::requirements_lock::{self, Locked, RequirementsLock};
 use crate::spec::settings::GpuSetting;
 use crate::spec::settings::Settings;
 use crate::spec::torch_builds::Accelerator;
@@ -74,6 +76,7 @@ pub fn lock(
             (new.draft.clone(), Some(new.dockerfile().to_owned())),
         )?,
     };
+    let of_tests = refuse_what_stays_here(project, &ground)?;
     let given = given(context, args.from.as_deref(), (&experiment.dir, &project.layout.root), &ground)?;
     let manner = Manner {
         accelerator: accelerator(args.accelerator, &settings),
@@ -87,6 +90,7 @@ pub fn lock(
     let heard = Heard::begin(SignalSource::Process)
         .map_err(|error| Failure::user(format!("cannot listen for signals: {error}")))?;
     let mut resolution = resolve(context, &ground, given.as_ref(), &manner, &heard)?;
+    resolution.notes.extend(of_tests);
     let problems = ground.detection.problems.len();
     if problems > 0 {
         let files = if problems == 1 { "1 file".to_owned() } else { format!("{problems} files") };
@@ -107,6 +111,16 @@ pub fn lock(
     tell(context, project, &ground, &resolution, &planned, new.as_ref())
 }
 
+/// Code of the experiment's own that would be in no run, or does not run there. What tests alone lack is told.
+fn refuse_what_stays_here(project: &Project, ground: &Ground) -> Result<Vec<String>, Failure> {
+    let Ground { experiment, detection, python, target, waived, .. } = ground;
+    let left = local_code::left_behind(detection, experiment.name.as_str(), &project.layout, waived);
+    let of_tests = local_code::refuse_left_behind(&left)?;
+    let unfit = local_code::unfit_modules(detection, python, target, &experiment.dir, waived);
+    local_code::refuse_unfit_modules(&unfit, target)?;
+    Ok(of_tests)
+}
+
 /// How it is to be locked.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Manner {
@@ -125,7 +139,8 @@ pub fn resolve(
 ) -> Result<Resolution, Failure> {
     refuse_unresolved(ground)?;
     own_lines::refuse_wrong(&ground.files)?;
-    let Ground { python, target, detection, files, before, .. } = ground;
+    let Ground { experiment, python, target, detection, files, before, waived, .. } = ground;
+    let beside = Beside::of(&ground.now.join(ENVIRONMENT), files, before.as_ref())?;
     let Manner { accelerator, hashes, offline } = *manner;
     let own = own(files);
     let mut options = own.options;
@@ -138,14 +153,10 @@ pub fn resolve(
         wishes: lock_contents::wishes(detection, &own.requirements, given, target),
         constraints,
         options,
-        waived: ground.waived.clone(),
+        waived: waived.clone(),
+        kept: &beside.kept,
         before: before.as_ref(),
     };
-    let choice = choose(&request, python);
-    let uv = find_uv(context, python, lock::needs_uv(&choice, hashes) && !offline, heard)?;
-    if !choice.unfit.is_empty() && uv.is_some() {
-        context.ui.say(&format!("{}: uv chooses", lock::told(&choice.unfit)));
-    }
     let surroundings = Surroundings {
         environment: &context.environment,
         // Of an experiment that is being made it is not there yet.
@@ -154,8 +165,29 @@ pub fn resolve(
         offline,
         heard: Some(heard),
     };
-    let mut resolution = lock::resolve(&choice, hashes, uv.as_ref(), target, &surroundings)
-        .map_err(|error| explained(error, detection, given))?;
+    let mut of_this_machine = BTreeSet::new();
+    let mut resolution = loop {
+        let choice = choose(&request, python, &of_this_machine);
+        beside.refuse_lost(&choice)?;
+        let wheels = local_code::pack(python, target, &experiment.dir, &choice.local, detection)?;
+        let uv = find_uv(context, python, lock::needs_uv(&choice, hashes) && !offline, heard)?;
+        if !choice.unfit.is_empty() && uv.is_some() && of_this_machine.is_empty() {
+            context.ui.say(&format!("{}: uv chooses", lock::told(&choice.unfit)));
+        }
+        let packed = local_code::locked(&wheels, &choice.local);
+        match lock::resolve(&choice, &packed, hashes, uv.as_ref(), target, &surroundings) {
+            Ok(resolution) => break Resolution { wheels, ..resolution },
+            // Once for each.
+            Err(error) => {
+                let found = local_code::on_no_index(&error, python);
+                let before = of_this_machine.len();
+                of_this_machine.extend(found);
+                if of_this_machine.len() == before {
+                    return Err(explained(error, detection, given, python));
+                }
+            }
+        }
+    };
     resolution.notes.extend(given.iter().flat_map(|given| given.notes.iter().cloned()));
     resolution.notes.extend(notes(detection));
     resolution.notes.extend(own_lines::notes(files));
@@ -406,14 +438,14 @@ impl Catalogue for Nothing {
     }
 }
 
-fn choose(request: &LockRequest<'_>, python: &Python) -> Choice {
+fn choose(request: &LockRequest<'_>, python: &Python, of_this_machine: &BTreeSet<String>) -> Choice {
     let Some(installed) = &python.installed else {
         return lock_choice::choose(request, &Nothing, &|_| Taken::FromIndex);
     };
-    lock_choice::choose(request, installed, &|name| {
-        installed
-            .get(name)
-            .map_or(Taken::FromIndex, |distribution| lock_choice::taken(&distribution.provenance().origin))
+    lock_choice::choose(request, installed, &|name| match installed.get(name) {
+        Some(_) if of_this_machine.contains(name) => Taken::Local,
+        Some(distribution) => lock_choice::taken(&distribution.provenance().origin),
+        None => Taken::FromIndex,
     })
 }
 
@@ -436,11 +468,14 @@ fn find_uv(
 }
 
 /// With the places in the code that ask for what the index does not have.
-fn explained(error: LockError, detection: &Detection, given: Option<&Given>) -> Failure {
+fn explained(error: LockError, detection: &Detection, given: Option<&Given>, python: &Python) -> Failure {
     let lacking: Vec<String> = error.failures().into_iter().filter_map(UvFailure::lacking).collect();
     let mut failure = Failure::from(error);
     let mut names = Vec::new();
     for name in lacking {
+        for hint in local_code::way_out(&name, python) {
+            failure = failure.hint(hint);
+        }
         if let Some(OwnDemand::Versions(versions)) = given.and_then(|given| given.demands.get(&name)) {
             let file = given.map_or("", |given| given.file.as_str());
             failure = failure.hint(format!("{file} says `{name}{versions}`"));
@@ -498,7 +533,15 @@ pub fn plan(ground: &Ground, root: &Path, given: Option<&Given>, resolution: &Re
         Err(_) => file.to_owned(),
     };
     let locked = |name: &str| resolution.pin(name).cloned();
-    let contents = lock_contents::contents(detection, given, &locked, &shown, &resolution.indexes);
+    let contents =
+        lock_contents::contents(detection, given, &locked, &shown, &resolution.indexes, &resolution.pins);
+    let wheels = resolution.wheels.iter().map(|wheel| wheel.file.clone());
+    let wheels = wheels.chain(planner::lock::wheels_of_scaf(ground.requirements(), lock.as_deref()));
+    // A wheel that is as it should be is not written again.
+    let there = wheels.filter_map(|file| {
+        let (sum, _) = local_wheel::read(&ground.now.join(ENVIRONMENT).join(&file), None).ok()?;
+        Some((file, sum.sha256))
+    });
     let mut planned = planner::lock::plan(&Facts {
         folder,
         requirements: ground.requirements(),
@@ -507,6 +550,7 @@ pub fn plan(ground: &Ground, root: &Path, given: Option<&Given>, resolution: &Re
         contents: &contents,
         resolution,
         target,
+        there: there.collect(),
     });
     let installed = |name: &str| as_installed(python, name);
     for (part, name) in BESIDE {
@@ -540,7 +584,7 @@ pub fn as_installed(python: &Python, name: &str) -> Option<Pin> {
         Taken::FromAddress(address) => {
             Some(Pin { source: crate::spec::pin::Source::Address(address), ..Pin::version(name, version) })
         }
-        Taken::Apart(_) => None,
+        Taken::Local => None,
     }
 }
 
@@ -561,15 +605,23 @@ fn tell(
     new: Option<&NewEnvironment>,
 ) -> Result<u8, Failure> {
     let place = |path: &Path| new.map_or_else(|| path.to_owned(), |new| new.place(path));
-    let written: Vec<String> = planned
-        .plan
-        .steps
-        .iter()
-        .filter_map(|step| match &step.action {
-            Action::WriteFile { path, .. } => Some(project.layout.shown(&place(path)).display().to_string()),
+    let shown = |path: &Path| project.layout.shown(&place(path)).display().to_string();
+    let steps = || planned.plan.steps.iter().map(|step| &step.action);
+    let written: Vec<String> = steps()
+        .filter_map(|action| match action {
+            Action::WriteFile { path, .. } | Action::WriteWheel { path, .. } => Some(shown(path)),
+            Action::CopyFile { to, .. } => Some(shown(to)),
             _ => None,
         })
         .collect();
+    let removed: Vec<String> = steps()
+        .filter_map(|action| match action {
+            Action::Remove { path } if path.extension().is_some_and(|end| end == "whl") => Some(shown(path)),
+            _ => None,
+        })
+        .collect();
+    let wheels = wheels_of(&planned.lock.pins);
+    let not_copied = packed::not_copied(&ground.folder, &wheels);
     let hashed = resolution.unhashed.is_none();
     if context.global.json {
         let changes: Vec<_> = planned.differences.iter().map(ToString::to_string).collect();
@@ -584,7 +636,8 @@ fn tell(
         context.ui.object(&json!({
             "experiment": ground.experiment.name, "target": ground.target.to_string(), "by": resolution.by,
             "hashes": hashed, "no_hashes": resolution.unhashed, "written": written, "changes": changes,
-            "pins": pins, "apart": apart, "notes": resolution.notes,
+            "pins": pins, "apart": apart, "wheels": wheels, "not_copied": not_copied, "removed": removed,
+            "notes": resolution.notes,
         }))?;
         return Ok(0);
     }
@@ -592,6 +645,9 @@ fn tell(
         context.ui.warning(note);
     }
     context.ui.say(&locked(&ground.target, resolution));
+    for line in local_code::packed(&resolution.wheels) {
+        context.ui.say(&format!("  {line}"));
+    }
     for (name, why) in &resolution.apart {
         context.ui.say(&format!("  apart: `{name}`, {why}"));
     }
@@ -608,7 +664,27 @@ fn tell(
     } else {
         context.ui.say(&format!("wrote {}", written.join(", ")));
     }
+    if !removed.is_empty() {
+        context.ui.say(&format!("removed {}, which the lock no longer names", removed.join(", ")));
+    }
+    if !not_copied.is_empty() {
+        let list: Vec<String> = not_copied.iter().map(|file| format!("`{file}`")).collect();
+        context.ui.warning(&format!(
+            "`{ENVIRONMENT}/Dockerfile` does not copy {}, so that the image cannot be built",
+            list.join(", ")
+        ));
+        context.ui.hint(&local_code::copy_hint());
+    }
     Ok(0)
+}
+
+/// The files of the wheels that are locked.
+fn wheels_of(pins: &[Locked]) -> Vec<String> {
+    let file = |locked: &Locked| match &locked.pin.source {
+        Source::Wheel { file, version: _ } => Some(file.clone()),
+        Source::Version(_) | Source::Address(_) => None,
+    };
+    pins.iter().filter_map(file).collect()
 }
 
 /// Changes of `requirements.txt`, in lines.

@@ -35,7 +35,8 @@ pub fn environment(context: &Context<'_>, project: &Project, experiment: &Experi
         return Ok(());
     }
     let settings = context.settings(project, experiment);
-    let found = in_step::against(experiment, &settings, context.digest_cache().as_deref());
+    let found =
+        in_step::against(experiment, &settings, &context.environment, context.digest_cache().as_deref());
     let missing: Vec<&Finding> = found.iter().filter(|finding| finding.rule == Rule::Missing).collect();
     let Some(first) = missing.first() else { return Ok(()) };
     let more = if missing.len() > 1 { format!(" (and {} more)", missing.len() - 1) } else { String::new() };

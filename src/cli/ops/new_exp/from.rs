@@ -11,6 +11,7 @@ use crate::cli::args::{AcceleratorArg, NewExpArgs, PythonArg};
 use crate::cli::context::Context;
 use crate::cli::failure::Failure;
 use crate::cli::ops::act;
+use crate::cli::ops::env::local_code;
 use crate::cli::ops::env::lock::{self, Ground, Manner};
 use crate::cli::ops::env::subject::{Python, Subject};
 use crate::orchestrate::engine::moby::run::{Heard, SignalSource};
@@ -490,6 +491,9 @@ impl Made {
                 ui.warning(note);
             }
             ui.say(&lock::locked(&ground.target, resolution));
+            for line in local_code::packed(&resolution.wheels) {
+                ui.say(&format!("  {line}"));
+            }
             for (name, why) in &resolution.apart {
                 ui.say(&format!("  apart: `{name}`, {why}"));
             }
@@ -517,7 +521,9 @@ impl Made {
         files.extend(self.code.links.iter().cloned());
         let steps = self.locked.as_ref().ok().map(|locked| locked.planned.plan.steps.as_slice());
         for step in steps.unwrap_or_default() {
-            if let Action::WriteFile { path, .. } | Action::CopyFile { to: path, .. } = &step.action
+            if let Action::WriteFile { path, .. }
+            | Action::WriteWheel { path, .. }
+            | Action::CopyFile { to: path, .. } = &step.action
                 && let Ok(below) = path.strip_prefix(&self.ground.experiment.dir)
             {
                 files.insert(below.display().to_string());

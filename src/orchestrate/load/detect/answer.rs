@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::Run;
@@ -16,7 +17,7 @@ use crate::project::python::import_names;
 use crate::project::python::requirements::normalised;
 use crate::project::python::standard_library;
 use crate::spec::detection::{
-    Detection, FORMAT, Interpreter, Kind, Known, Needed, Place, Problem, Role, Unresolved,
+    Detection, Elsewhere, FORMAT, Interpreter, Kind, Known, Needed, Place, Problem, Role, Unresolved,
 };
 
 /// The answer to everything that the files ask.
@@ -33,6 +34,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
         attempts: BTreeMap::new(),
         unresolved: BTreeMap::new(),
         named: HashMap::new(),
+        elsewhere: BTreeMap::new(),
     };
     let mut stdlib = BTreeSet::new();
     let mut local: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
@@ -48,8 +50,9 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
             Outcome::Elsewhere { .. } if answer.is_asked_for(top) => {
                 answer.missing(asked, module, asked.names, is_met, false);
             }
-            Outcome::Local { .. } | Outcome::Elsewhere { .. } => {
+            Outcome::Local { files } | Outcome::Elsewhere { files } => {
                 local.entry(top).or_default().insert(asked.outcome);
+                answer.local(asked, module, is_met, files, root);
             }
             Outcome::Namespace => {}
             Outcome::Installed(indexes) => answer.installed(asked, module, is_met, indexes),
@@ -71,8 +74,9 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
                         Outcome::Missing { folder } => {
                             answer.missing(asked, module, Word::NONE, is_met, *folder);
                         }
-                        Outcome::Local { .. } | Outcome::Elsewhere { .. } => {
+                        Outcome::Local { files } | Outcome::Elsewhere { files } => {
                             local.entry(top).or_default();
+                            answer.local(asked, module, is_met, files, root);
                         }
                         Outcome::Stdlib | Outcome::Namespace | Outcome::Each(_) => {}
                     }
@@ -80,7 +84,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
             }
         }
     }
-    let Answer { mut all, attempts, unresolved, absent, .. } = answer;
+    let Answer { mut all, attempts, unresolved, absent, elsewhere, .. } = answer;
     for (name, (tried, fallen_back)) in &attempts {
         // Another module of the same distribution is no way round it.
         if !tried.is_disjoint(fallen_back)
@@ -123,6 +127,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
         suggested: BTreeMap::new(),
         dev: BTreeMap::new(),
         local,
+        elsewhere: elsewhere.into_values().collect(),
         stdlib: stdlib.into_iter().map(str::to_owned).collect(),
         unresolved: unresolved.into_values().collect(),
         closure: None,
@@ -190,6 +195,7 @@ struct Answer<'a> {
     unresolved: BTreeMap<String, Unresolved>,
     /// What modules that are nowhere are the distributions of: the same ones are asked for in many files.
     named: HashMap<(&'a str, Word), Rc<Meant>>,
+    elsewhere: BTreeMap<String, Elsewhere>,
 }
 
 impl<'a> Answer<'a> {
@@ -207,6 +213,28 @@ impl<'a> Answer<'a> {
         let others = owners.iter().filter(|owner| owner.normalised != chosen.normalised);
         let others: Vec<String> = others.map(|owner| owner.name().to_owned()).collect();
         self.add((chosen.name(), Known::Installed, &others), asked, module, is_met);
+    }
+
+    /// Notes what the code imports from outside of the folder that is looked at. What such a module imports in turn lies
+    /// where it lies because of the first.
+    fn local(&mut self, asked: &Asked, module: &str, is_met: bool, files: &[PathBuf], root: &Path) {
+        let is_inside = |source: &Source| source.path.starts_with(root);
+        if files.iter().all(|file| file.starts_with(root))
+            || !self.files.get(asked.file as usize).is_some_and(is_inside)
+        {
+            return;
+        }
+        let place = self.place(asked, is_met);
+        let entry = self.elsewhere.entry(module.to_owned()).or_insert_with(|| Elsewhere {
+            import: module.to_owned(),
+            files: BTreeSet::new(),
+            places: Vec::new(),
+        });
+        let outside = files.iter().filter(|file| !file.starts_with(root));
+        entry.files.extend(outside.map(|file| file.to_string_lossy().into_owned()));
+        if !entry.places.contains(&place) {
+            entry.places.push(place);
+        }
     }
 
     /// Takes in what is not installed; true where it is the code's own after all.
@@ -362,6 +390,7 @@ fn needed(name: &str, known: Known, candidates: Vec<String>, installed: Option<&
         candidates,
         repository: None,
         native: there.is_some_and(Distribution::is_native),
+        files_outside: there.map(Distribution::outside).unwrap_or_default(),
     }
 }
 

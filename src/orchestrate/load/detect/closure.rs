@@ -43,7 +43,7 @@ pub fn pinned(
         let source = match there.map(|there| lock_choice::taken(&there.provenance().origin)) {
             None | Some(Taken::FromIndex) => Some(Source::Version(needed.version.clone())),
             Some(Taken::FromAddress(address)) => Some(Source::Address(address)),
-            Some(Taken::Apart(_)) => None,
+            Some(Taken::Local) => None,
         };
         let pin =
             source.map(|source| Pin { name: needed.name.clone(), extras: Vec::new(), source }.to_string());

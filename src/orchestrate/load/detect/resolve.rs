@@ -241,14 +241,26 @@ impl<'a> Resolver<'a> {
         let top = dotted.split('.').next().unwrap_or(dotted);
         // `_pytest` is pytest's.
         let named_so = installed.get(&normalised(top.trim_start_matches('_'))).is_some();
-        if naming::is_own(top) && !named_so && !self.is_whole(dotted, names) {
+        let each = installed.find_each(dotted, names);
+        // Whoever installs code of this machine means it, whatever its modules are called.
+        let is_local = |found: &Found| match found {
+            Found::Editable { .. } => true,
+            Found::Distributions(all) => {
+                all.iter().any(|index| installed[*index].provenance().origin.is_local())
+            }
+            Found::Nothing | Found::Loose(_) | Found::Namespace => false,
+        };
+        if naming::is_own(top)
+            && !named_so
+            && !each.iter().any(|(_, found)| is_local(found))
+            && !self.is_whole(dotted, names)
+        {
             return None;
         }
         // What has the name there cannot be meant where it lacks what the project's own folder holds.
         if is_here && !self.is_whole(dotted, names) && !self.defines(dotted, names) {
             return None;
         }
-        let each = installed.find_each(dotted, names);
         if let [(only, found)] = each.as_slice()
             && only == dotted
         {

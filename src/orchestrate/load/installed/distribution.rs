@@ -208,6 +208,10 @@ impl Distribution {
 
     /// Those of its files that lie outside the folder for packages: scripts, data.
     pub fn outside(&self) -> Vec<String> {
+        // Of most lists not one line leads out, and a list may have ten thousand.
+        if self.kind == Kind::DistInfo && !self.list().is_some_and(record::may_lead_out) {
+            return Vec::new();
+        }
         let site = |file: &File| self.kind == Kind::Conda && file.recorded.contains("site-packages/");
         let files = self.files().unwrap_or_default();
         files
@@ -286,6 +290,26 @@ impl Distribution {
             there.is_ok_and(|there| Some(there.len()) == file.size)
         };
         files.iter().filter(is_own).take(50).filter(is_there).count()
+    }
+
+    /// The names at its top, as far as its metadata says any: `top_level.txt`, `Import-Name`.
+    pub fn said_tops(&self) -> Vec<String> {
+        let tops: Vec<String> =
+            self.top_level().into_iter().filter(|top| !top.starts_with("__editable__")).collect();
+        if !tops.is_empty() {
+            return tops;
+        }
+        let metadata = self.metadata();
+        let dotted = metadata.import_names.iter().map(|name| &name.dotted).chain(&metadata.import_namespaces);
+        let mut tops: Vec<String> =
+            dotted.filter_map(|dotted| dotted.split('.').next().map(str::to_owned)).collect();
+        tops.dedup();
+        tops
+    }
+
+    /// Those at the top of its folder that it is known or thought to have written.
+    pub fn top_modules(&self) -> &[String] {
+        &self.tops().modules
     }
 
     /// What it puts at the top of its folder: by `top_level.txt`, else by its list of files, else by `Import-Name`,

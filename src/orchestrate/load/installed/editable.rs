@@ -10,12 +10,25 @@ use crate::project::python::direct_url::What;
 use crate::project::python::editable_finder::{self, Mapping};
 use crate::project::python::{path_file, requirements};
 
+/// A part of a source tree that is used in place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InPlace {
+    /// An entry of `sys.path`: everything at its top can be imported.
+    Entry(PathBuf),
+    /// A package or a module by its dotted name: a folder, a file, or a file without its ending.
+    Module { dotted: String, path: PathBuf },
+    /// What a build folder alone knows (meson-python).
+    Built(String),
+}
+
 /// What `.pth` files and the modules that they import add.
 #[derive(Default)]
 pub(super) struct Editables {
     /// By the number of the `.pth` file.
     owners: Vec<Option<Index>>,
     finders: Vec<Finder>,
+    /// Files of the site folder that only lead to a source tree: `.pth` files and what they import.
+    signposts: Vec<(Option<Index>, String)>,
     /// Installed from a folder in place, with that folder; read when first asked for.
     folders: OnceLock<Vec<(Index, PathBuf)>>,
 }
@@ -46,9 +59,11 @@ impl Editables {
         for file in path_files {
             let owner = editables.owner(&file, distributions);
             editables.owners.push(owner);
+            editables.signposts.push((owner, file.name.clone()));
             let folder = &roots[file.root].path;
             for line in &file.lines {
                 let path_file::Line::Code { modules, text } = line else { continue };
+                editables.signposts.extend(modules.iter().map(|module| (owner, format!("{module}.py"))));
                 let mappings =
                     modules.iter().filter_map(|module| mapping(&folder.join(format!("{module}.py"))));
                 let before = editables.finders.len();
@@ -125,6 +140,30 @@ impl Editables {
             }
         }
         portions
+    }
+
+    /// What a distribution's finders map.
+    pub(super) fn of_finders(&self, index: Index) -> Vec<InPlace> {
+        let mut found = Vec::new();
+        for Finder { mapping, owner: _ } in self.finders.iter().filter(|finder| finder.owner == Some(index)) {
+            let Mapping { modules, namespaces, names } = mapping;
+            let module = |(dotted, path): (&String, &String)| InPlace::Module {
+                dotted: dotted.clone(),
+                path: PathBuf::from(path),
+            };
+            found.extend(modules.iter().map(module));
+            for (dotted, folders) in namespaces {
+                found.extend(folders.iter().map(|folder| module((dotted, folder))));
+            }
+            found.extend(names.iter().cloned().map(InPlace::Built));
+        }
+        found
+    }
+
+    /// The files at the top of the site folder that only lead to its source.
+    pub(super) fn signposts(&self, index: Index) -> impl Iterator<Item = &str> {
+        let own = self.signposts.iter().filter(move |(owner, _)| *owner == Some(index));
+        own.map(|(_, file)| file.as_str())
     }
 
     /// The distribution that is installed in place from a folder that this lies in.

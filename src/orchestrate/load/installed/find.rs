@@ -116,7 +116,7 @@ impl Installed {
         }
     }
 
-    fn owners(&self) -> &Owners {
+    pub(super) fn owners(&self) -> &Owners {
         self.owners.get_or_init(|| Owners::read(&self.distributions))
     }
 
