@@ -14,6 +14,7 @@ pub mod env_check;
 pub mod env_difference;
 pub mod env_vars;
 pub mod export;
+pub mod export_contents;
 pub mod gpu;
 pub mod hint;
 pub mod image;

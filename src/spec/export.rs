@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::lock_target::Platform;
 use crate::project::python::direct_url::without_password;
 use crate::project::python::specs::conda_names::conda_name;
 use crate::project::python::specs::{Index, IndexUse, Pin, Source};
@@ -18,6 +19,9 @@ pub enum Format {
     PyProject,
 }
 
+/// What every export begins with, so that it is known for one.
+pub const HEAD: &str = "# Made by `scaf env export`: the environment";
+
 /// What is to be written.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
@@ -25,6 +29,8 @@ pub struct Environment {
     pub name: String,
     /// `3.11` or `3.11.7`
     pub python: Option<String>,
+    /// The machine that it is for.
+    pub platform: Option<Platform>,
     /// Every package that is installed.
     pub packages: Vec<Package>,
     /// Indexes for all of them.
@@ -182,9 +188,14 @@ impl Writer<'_> {
         options
     }
 
-    fn requirements(&mut self) {
+    /// What it is, and by what it is known to be replaceable.
+    fn head(&mut self) {
         let name = line(&self.environment.name);
-        self.add(&format!("# The environment of {name}."));
+        self.add(&format!("{HEAD} of {name}."));
+    }
+
+    fn requirements(&mut self) {
+        self.head();
         if let Some(python) = self.environment.python.clone() {
             self.add(&format!("# Python {}", line(&python)));
         }
@@ -193,8 +204,12 @@ impl Writer<'_> {
         }
         // pip wants digests of all or of none, and there are none of what is no file.
         let whole = self.packages.iter().all(|it| {
-            !it.pin.hashes.is_empty()
-                && !matches!(it.pin.source, Source::Path { .. } | Source::Vcs { .. } | Source::Conda { .. })
+            let is_file = match &it.pin.source {
+                Source::Path { editable, .. } => !editable,
+                Source::Vcs { .. } | Source::Conda { .. } => false,
+                Source::Index { .. } | Source::Url { .. } => true,
+            };
+            is_file && !it.pin.hashes.is_empty()
         });
         if !whole && self.packages.iter().any(|it| !it.pin.hashes.is_empty()) {
             self.left_out.push("the digests, since some packages have none".to_owned());
@@ -219,6 +234,7 @@ impl Writer<'_> {
 
     fn conda(&mut self) {
         let environment = self.environment;
+        self.head();
         self.add(&format!("name: {}", yaml(&folder_name(&environment.name))));
         self.add("channels:");
         let default = ["conda-forge".to_owned()];
@@ -318,6 +334,7 @@ impl Writer<'_> {
             }
             all.push((requirement, None));
         }
+        self.head();
         self.add("[project]");
         self.add(&format!("name = {}", toml(&folder_name(&environment.name))));
         self.add("version = \"0\"");
@@ -333,12 +350,19 @@ impl Writer<'_> {
         self.add("[dependency-groups]");
         self.list("locked", &all);
         self.add("\n[tool.uv]\npackage = false\ndefault-groups = [\"locked\"]");
+        if let Some(platform) = environment.platform {
+            // What other machines would need is not among the pins.
+            let marker = format!("sys_platform == 'linux' and platform_machine == '{}'", platform.machine());
+            self.add(&format!("environments = [{}]", toml(&marker)));
+        }
         let mut links = Vec::new();
         let mut first = true;
         for Index { url, use_for, line: _ } in &environment.indexes {
             let url = self.public(url);
             match use_for {
                 IndexUse::Links => links.push(toml(&url)),
+                IndexUse::First | IndexUse::Extra | IndexUse::Named
+                    if indexes.iter().any(|(name, have)| *have == url && !name.is_empty()) => {}
                 IndexUse::First | IndexUse::Extra | IndexUse::Named => {
                     let default = std::mem::take(&mut first) && *use_for == IndexUse::First;
                     indexes.push((if default { "default".to_owned() } else { String::new() }, url));
@@ -428,6 +452,7 @@ mod tests {
         Environment {
             name: "vision/digits".into(),
             python: Some("3.11.7".into()),
+            platform: Some(Platform::LinuxX86_64),
             packages: vec![
                 conda,
                 six,
@@ -474,7 +499,7 @@ mod tests {
         let all = of(vec![six.clone()]);
         assert_eq!(
             all.text,
-            "# The environment of x.\nsix==1.17.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
+            "# Made by `scaf env export`: the environment of x.\nsix==1.17.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
         );
         assert_eq!(all.left_out, [""; 0]);
         let some = of(vec![six, package("numpy==1", false)]);

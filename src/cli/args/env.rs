@@ -37,6 +37,8 @@ pub enum EnvCommand {
     Prove(EnvProveArgs),
     /// Say what is different between the environments of two experiments or runs
     Diff(EnvDiffArgs),
+    /// Write the environment in the words of another tool, so that it can be used without scaf
+    Export(EnvExportArgs),
     /// Say why a package is there: the ways that lead to it, from lines of code through packages
     Explain(EnvExplainArgs),
 }
@@ -168,6 +170,43 @@ pub struct EnvDetectArgs {
     /// Print the JSON schema of what --json prints, and do nothing
     #[arg(long)]
     pub schema: bool,
+}
+
+/// The tools whose words are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// `environment.yml`, for conda, mamba and micromamba
+    Conda,
+    /// `requirements.txt`, for pip and uv
+    Requirements,
+    /// `pyproject.toml`, for uv and pip
+    Pyproject,
+}
+
+#[derive(Args, Debug)]
+#[command(
+    after_long_help = "It is what the lock says, with hashes where the form has a place for them and all have one. What is
+not in it (a package that the Dockerfile installs, an index's password) is told on stderr. Wheels that
+lie in `environment/` are named by their path from the folder in which the export is to be used: that of
+--output, else the working directory.
+
+Examples:
+  For a colleague who uses conda
+      scaf env export digit_recognition --format conda --output environment.yml
+  Into an environment of pip's
+      scaf env export --format requirements > requirements.txt
+  A project of uv's
+      scaf env export digit_recognition --format pyproject --output ~/digits/pyproject.toml"
+)]
+pub struct EnvExportArgs {
+    #[command(flatten)]
+    pub experiment: ExperimentArg,
+    /// For which tool
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub format: ExportFormat,
+    /// Where to; standard output when not given. A file that `scaf env export` has not made is not replaced
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@ mod check;
 mod detect;
 mod diff;
 mod explain;
+mod export;
 pub mod local_code;
 pub mod lock;
 mod mend;
@@ -24,6 +25,7 @@ pub fn run(context: &Context<'_>, args: EnvArgs) -> Result<u8, Failure> {
         EnvCommand::Detect(args) => detect::run(context, &args),
         EnvCommand::Prove(args) => prove::run(context, &args),
         EnvCommand::Lock(args) => lock::run(context, &args),
+        EnvCommand::Export(args) => export::run(context, &args),
         EnvCommand::Explain(args) => explain::run(context, &args),
     }
 }
