@@ -12,6 +12,7 @@ mod bad_index;
 mod build_network;
 mod check;
 mod config;
+mod corpus_judge;
 mod dependency;
 mod doctor;
 mod dry_run;
