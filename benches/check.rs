@@ -168,7 +168,10 @@ fn make_project(root: &Path, size: usize) {
             &dir.join("environment/Dockerfile"),
             "FROM python:3.12-slim\nRUN pip install -r requirements.txt\n",
         );
-        write(&dir.join("environment/requirements.txt"), "numpy==2.0.0\nscikit-learn==1.5.0\n");
+        write(
+            &dir.join("environment/requirements.txt"),
+            "numpy==2.0.0\nscikit-learn==1.5.0\njoblib==1.4.0\n",
+        );
         write(&dir.join("job.yaml"), &job);
         write(&dir.join("local.py"), "from train import main\n\nmain()\n");
         write(

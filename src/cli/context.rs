@@ -104,7 +104,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn code_alone(&self, project: &Project, given: &str) -> Option<Experiment> {
+    /// A folder with code that is no experiment for want of an `environment/` alone.
+    pub fn code_alone(&self, project: &Project, given: &str) -> Option<Experiment> {
         let name = ExperimentName::adopted(self.plain(project, given))?;
         let lacks = load::experiments::lacks_environment(&project.layout, &name);
         lacks.then(|| Experiment { dir: project.layout.experiment_dir(&name), name })

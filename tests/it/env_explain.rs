@@ -48,6 +48,10 @@ fn every_reason_is_a_way_from_the_code() {
         text("own_part")
     );
     assert!(text("cv2").contains("asked for by the code\n    train.py:4  cv2\n"), "{}", text("cv2"));
+    test.write("src/loose/x.py", "import torch\n");
+    assert!(
+        explain(&test, &["torch", "loose"]).ok().stdout.starts_with("torch (not installed), not pinned\n")
+    );
     let answer = explain(&test, &["deep", "--json"]).ok().json();
     assert_eq!(
         answer["pinned"],

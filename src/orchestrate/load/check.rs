@@ -3,6 +3,7 @@
 
 mod environment;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -19,6 +20,7 @@ use crate::project::links::Places;
 use crate::project::name::ExperimentName;
 use crate::project::python::imports::{self, Import, SyntaxError};
 use crate::project::python::modules::Modules;
+use crate::project::python::requirements::File;
 use crate::project::python::source;
 use crate::project::shared::Shared;
 use crate::spec::check::waiver::Waivers;
@@ -162,7 +164,7 @@ fn load_shared(layout: &Layout) -> Result<(Shared, BTreeMap<String, Waivers>), L
         .map_err(|source| LoadError::Read { path: dir.clone(), source })?;
     let mut waived = BTreeMap::new();
     for (path, read) in files.into_iter().zip(read) {
-        let Some(Read { imports, waivers, adds_paths: _ }) = read? else { continue };
+        let Some((imports, waivers)) = read? else { continue };
         if !waivers.is_empty() {
             waived.insert(format!("{}/{COMMON}/{path}", shown(&layout.code)), waivers);
         }
@@ -171,24 +173,14 @@ fn load_shared(layout: &Layout) -> Result<(Shared, BTreeMap<String, Waivers>), L
     Ok((shared, waived))
 }
 
-/// What was read in a Python file.
-struct Read {
-    imports: Result<Vec<Import>, SyntaxError>,
-    waivers: Waivers,
-    /// It says where modules lie.
-    adds_paths: bool,
-}
+type Read = (Result<Vec<Import>, SyntaxError>, Waivers);
 
 /// A Python file; `None` where it has gone meanwhile.
 fn read_python(path: &Path) -> Result<Option<Read>, LoadError> {
     let Some(bytes) = read(path)? else { return Ok(None) };
     Ok(Some(match source::text(bytes) {
-        Ok(text) => Read {
-            imports: imports::imports(&text),
-            waivers: Waivers::read(&text),
-            adds_paths: text.contains("sys.path"),
-        },
-        Err(error) => Read { imports: Err(error), waivers: Waivers::default(), adds_paths: false },
+        Ok(text) => (imports::imports(&text), Waivers::read(&text)),
+        Err(error) => (Err(error), Waivers::default()),
     }))
 }
 
@@ -300,16 +292,13 @@ fn one(
             let named = project.path(&tree.name, file);
             match kind(file) {
                 Some(Kind::Python) => {
-                    if let Some(Read { imports, waivers, adds_paths }) = read_python(&path)? {
+                    if let Some((imports, waivers)) = read_python(&path)? {
                         let python =
                             PythonFile { owner: Owner::Experiment(tree), path: file, imports: &imports };
                         let provided = |top: &str| is_provided(layout, &tree.name, top);
                         found = check::python_file(project, &python, &provided);
                         if let Ok(imports) = &imports {
                             environments.imports(index, file, imports, &waivers, &found);
-                        }
-                        if adds_paths {
-                            environments.adds_paths(index);
                         }
                         found.extend(environments.shadowed(index, file));
                         waivers.apply(&named, &mut found);
@@ -329,7 +318,9 @@ fn one(
                             if file.strip_prefix("environment/") == Some(DOCKERFILE) {
                                 check::dockerfile::dockerfile(&named, &text, &mut found);
                             } else if check::requirements::that_counts(tree) == Some(file) {
-                                elsewhere = requirements_of(project, &tree.name, &path, &mut found);
+                                // Where the imports have been held against it, it has been read.
+                                let read = environments.requirements(index, file);
+                                elsewhere = requirements_of(project, &tree.name, &path, read, &mut found);
                             }
                             if Environments::is_lock(file) {
                                 let (own, other) =
@@ -363,6 +354,7 @@ fn requirements_of(
     project: &Project,
     name: &ExperimentName,
     path: &Path,
+    read: Option<&[File]>,
     found: &mut Vec<Finding>,
 ) -> Vec<Finding> {
     let (Some(folder), Some(top)) = (path.parent(), path.file_name().and_then(|top| top.to_str())) else {
@@ -370,7 +362,9 @@ fn requirements_of(
     };
     let shown = |file: &str| project.path(name, &format!("{ENVIRONMENT}/{file}"));
     let mut elsewhere = Vec::new();
-    match requirements::read(folder, top) {
+    let read = read
+        .map_or_else(|| requirements::read(folder, top).map(Cow::Owned), |files| Ok(Cow::Borrowed(files)));
+    match read {
         Ok(files) => {
             for (index, file) in files.iter().enumerate() {
                 let mut of_file = Vec::new();

@@ -64,13 +64,13 @@ fn text(path: &Path) -> Result<Option<String>, PinnedError> {
 /// What the folder's other lists name, as far as the Dockerfile names the lists.
 fn elsewhere(folder: &Path, dockerfile: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Ok(file) = entry.file_name().into_string() else { continue };
-        let is_list = Kind::of(&file).is_some_and(|kind| kind != Kind::Dockerfile) && file != REQUIREMENTS;
-        if is_list
-            && dockerfile.contains(file.as_str())
-            && let Ok(read) =
-                specifications::read(&entry.path(), &Platform::of("linux", "x86_64"), &BTreeMap::new())
+    let words = dockerfile.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')));
+    let is_list =
+        |word: &&str| *word != REQUIREMENTS && Kind::of(word).is_some_and(|kind| kind != Kind::Dockerfile);
+    for file in words.filter(is_list).collect::<BTreeSet<&str>>() {
+        let path = folder.join(file);
+        if path.is_file()
+            && let Ok(read) = specifications::read(&path, &Platform::of("linux", "x86_64"), &BTreeMap::new())
         {
             names.extend(read.pins.into_iter().map(|pin| pin.normalised));
         }

@@ -23,16 +23,15 @@ pub struct Lack {
     pub is_guess: bool,
 }
 
-/// Whether an import can ask an environment for something: it must succeed where the code runs, and neither Python nor the
-/// project has the module by its name.
-pub fn asks(project: &Project, import: &Import) -> bool {
+/// Whether the code fails where an import does.
+pub fn must_succeed(import: &Import) -> bool {
+    import.level == 0 && import.guard == Guard::None && !import.module.is_empty()
+}
+
+/// Whether neither Python nor the project has the module by its name.
+pub fn is_foreign(project: &Project, import: &Import) -> bool {
     let top = import.top();
-    import.level == 0
-        && import.guard == Guard::None
-        && !top.is_empty()
-        && top != COMMON
-        && !standard_library::contains_in(top, 11)
-        && !project.is_own_module(&import.module)
+    top != COMMON && !standard_library::contains_in(top, 11) && !project.is_own_module(&import.module)
 }
 
 /// Whether an experiment has a module of that name: where Python looks for it, or anywhere else, since code may say where

@@ -256,11 +256,12 @@ impl Known {
         let Reasons { own, lines, ways } = reasons;
         let mut text = String::new();
         let version = self.version(name).unwrap_or_else(|| "(not installed)".to_owned());
-        let pinned = self
-            .exact
-            .get(name)
-            .map(|pin| format!(", pinned as {} ({}:{})", pin.version, pin.file, pin.line));
-        let _ = writeln!(text, "{name} {version}{}", pinned.unwrap_or_default());
+        let pinned = match self.exact.get(name) {
+            Some(pin) => format!(", pinned as {} ({}:{})", pin.version, pin.file, pin.line),
+            None if self.experiment.is_some() => ", not pinned".to_owned(),
+            None => String::new(),
+        };
+        let _ = writeln!(text, "{name} {version}{pinned}");
         if let Some((group, own)) = own {
             let _ = writeln!(text, "\n  asked for by the code{}", words(group));
             places(&mut text, own, whole);

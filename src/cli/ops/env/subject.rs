@@ -83,6 +83,9 @@ fn experiment(
         let path = path.canonicalize().unwrap_or(path);
         return Ok(all.into_iter().find(|experiment| experiment.dir == path));
     }
+    if let Some(folder) = context.code_alone(project, given) {
+        return Ok(Some(folder));
+    }
     context.experiment_to_look_at(project, Some(given)).map(Some)
 }
 

@@ -2,7 +2,6 @@
 //! asks something of it.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::orchestrate::load::detect::naming::{self, Declared, Named};
@@ -11,7 +10,7 @@ use crate::orchestrate::load::{parallel, pinned};
 use crate::project::layout::{COMMON, ENVIRONMENT, Layout};
 use crate::project::links;
 use crate::project::python::imports::{How, Import};
-use crate::project::python::requirements::normalised;
+use crate::project::python::requirements::{File, normalised};
 use crate::spec::check::environment::{self, Lack};
 use crate::spec::check::rules::LAYER_DATA_SCIENCE;
 use crate::spec::check::waiver::Waivers;
@@ -19,7 +18,7 @@ use crate::spec::check::{Finding, Project, Tree};
 use crate::spec::detection::{Known as HowKnown, Role};
 use crate::spec::env_check;
 use crate::spec::lock_target::{LockTarget, Platform, Sayings};
-use crate::spec::pinned::{LOCK, Pinned, Provision, Provisions};
+use crate::spec::pinned::{LOCK, Pinned, Provision, Provisions, REQUIREMENTS};
 use crate::spec::settings::Settings;
 
 /// Those of the project's experiments, by their numbers.
@@ -34,8 +33,6 @@ pub struct Environments<'a> {
 struct Slot {
     known: OnceLock<Option<Known>>,
     lacks: Mutex<Vec<Lack>>,
-    /// Some of its code says where modules lie.
-    adds_paths: AtomicBool,
 }
 
 struct Known {
@@ -44,8 +41,8 @@ struct Known {
     provisions: Provisions,
     declared: Declared,
     waived: BTreeSet<String>,
-    /// Modules that it is known to have.
-    has: Mutex<HashSet<Box<str>>>,
+    /// Modules of which nothing is to be said: that it has, that are Python's, that are the project's.
+    fine: Mutex<HashSet<Box<str>>>,
 }
 
 impl<'a> Environments<'a> {
@@ -82,8 +79,16 @@ impl<'a> Environments<'a> {
             provisions,
             pinned,
             waived: settings.env.waive.iter().map(|name| normalised(name)).collect(),
-            has: Mutex::default(),
+            fine: Mutex::default(),
         })
+    }
+
+    /// `requirements.txt` with those that it names, where that is the file and it can be read.
+    pub fn requirements(&self, index: usize, file: &str) -> Option<&[File]> {
+        let is_it =
+            file.strip_prefix(ENVIRONMENT).and_then(|rest| rest.strip_prefix('/')) == Some(REQUIREMENTS);
+        let files = &self.of(index).filter(|_| is_it)?.pinned.files;
+        (!files.is_empty()).then_some(files)
     }
 
     /// Takes down what a Python file of an experiment imports and its environment does not have. What has been found there
@@ -101,7 +106,7 @@ impl<'a> Environments<'a> {
         if in_environment || role(file, Form::Python) != Role::Code {
             return;
         }
-        for import in imports.iter().filter(|import| environment::asks(self.project, import)) {
+        for import in imports.iter().filter(|import| environment::must_succeed(import)) {
             let is_told = |finding: &Finding| {
                 finding.line == import.line
                     && finding.rule == LAYER_DATA_SCIENCE.name
@@ -130,17 +135,17 @@ impl<'a> Environments<'a> {
         }
     }
 
-    /// That a file of an experiment says where modules lie.
-    pub fn adds_paths(&self, index: usize) {
-        self.all[index].adds_paths.store(true, Ordering::Relaxed);
-    }
-
     /// What an import is of, where the environment does not have that.
     fn lack(&self, index: usize, import: &Import, file: impl FnOnce() -> String) -> Option<Lack> {
         let known = self.of(index)?;
-        let has = || known.has.lock().unwrap_or_else(PoisonError::into_inner);
+        let fine = || known.fine.lock().unwrap_or_else(PoisonError::into_inner);
         let module = import.module.as_str();
-        if known.provisions.names.contains(import.top()) || has().contains(module) {
+        // Most imports are of what others import, too.
+        if fine().contains(module) {
+            return None;
+        }
+        if known.provisions.names.contains(import.top()) || !environment::is_foreign(self.project, import) {
+            fine().insert(module.into());
             return None;
         }
         let names: &[String] = if import.how == How::From { &import.names } else { &[] };
@@ -157,7 +162,7 @@ impl<'a> Environments<'a> {
         }
         match known.provisions.of(all.iter().map(String::as_str), is_guess) {
             Provision::Has => {
-                has().insert(module.into());
+                fine().insert(module.into());
                 None
             }
             Provision::Perhaps(_) => None,
@@ -177,10 +182,20 @@ impl<'a> Environments<'a> {
         let mut found = Vec::new();
         for (tree, slot) in self.project.experiments.iter().zip(&self.all) {
             let lacks = slot.lacks.lock().unwrap_or_else(PoisonError::into_inner);
-            let with_guesses = !slot.adds_paths.load(Ordering::Relaxed);
+            let with_guesses = lacks.iter().any(|lack| lack.is_guess) && !self.adds_paths(tree);
             found.extend(environment::missing(tree.name.as_str(), &lacks, with_guesses));
         }
         found
+    }
+
+    /// Whether some code of an experiment says where modules lie.
+    fn adds_paths(&self, tree: &Tree) -> bool {
+        let folder = self.layout.experiment_dir(&tree.name);
+        let mut code = tree.files.files().filter(|file| file.ends_with(".py"));
+        code.any(|file| {
+            std::fs::read(folder.join(file))
+                .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains("sys.path"))
+        })
     }
 
     /// What shared code imports and an experiment that has linked it does not have.
@@ -191,7 +206,7 @@ impl<'a> Environments<'a> {
             .filter_map(|(file, imports)| {
                 let imports = imports.as_ref().ok()?.iter();
                 let asking: Vec<&Import> =
-                    imports.filter(|import| environment::asks(self.project, import)).collect();
+                    imports.filter(|import| environment::must_succeed(import)).collect();
                 (!asking.is_empty() && role(file, Form::Python) == Role::Code).then_some((file, asking))
             })
             .collect();
