@@ -169,7 +169,7 @@ const OWN: &str = "\
     demo demos dependencies detect discriminator discriminators dnnlib docs encoders engine env_wrapper environments \
     envs eval evaluation evaluator example examples experiment experiments export external externals \
     extract_features feature features functions gaussian_renderer generate generator generators globals helper \
-    helpers hparams inference java javax layer layers legacy lib libs load_data load_dataset loader loaders local \
+    helpers hparams hubconf inference java javax layer layers legacy lib libs load_data load_dataset loader loaders local \
     logger loss losses main make_dataset metric misc model modeling models module modules my_model mymodel net nets \
     network networks networks_stylegan notebooks op ops optim optimization optimizers options opts org parameters \
     params pipeline pipelines plotting policies policy postprocess postprocessing predict prepare_data preprocess \
@@ -180,7 +180,22 @@ const OWN: &str = "\
     vis visualization visualize visualizer vocab vocabulary wrappers";
 
 /// How the names of modules end that a project builds or keeps for itself.
-const OWN_ENDS: [&str; 6] = ["_utils", "_cuda", "_cpp", "_ext", "_extension", "_internal"];
+const OWN_ENDS: [&str; 14] = [
+    "_utils",
+    "_cuda",
+    "_cpp",
+    "_ext",
+    "_extension",
+    "_internal",
+    "_loader",
+    "_loaders",
+    "_dataloader",
+    "_helper",
+    "_helpers",
+    "_trainer",
+    "_layers",
+    "_losses",
+];
 
 /// Whether a module's name says that it is the project's own.
 pub fn is_own(top: &str) -> bool {
