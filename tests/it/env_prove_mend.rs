@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::bad_index::{BadIndex, path_with_uv};
 use crate::engine_host_terminal::typed;
+use crate::env_lock::Ground;
 use crate::support::{Outcome, Scaf, Test, here, need, python_minor, server};
 
 /// An image of Debian with this machine's Python and `apt-get`, as the official ones are.
@@ -179,6 +180,24 @@ fn what_a_package_needs_and_does_not_say_is_a_line_that_stays() {
     let again = test.scaf(["env", "lock", "exp", "--no-python"]).in_project().env("PATH", path_with_uv());
     again.env("UV_FIND_LINKS", wheels(&test)).env("UV_NO_INDEX", "1").ok();
     assert_eq!(test.read("src/exp/environment/requirements.txt"), wanted);
+}
+
+#[test]
+fn code_of_this_machine_comes_along_as_a_wheel() {
+    if !need("python") {
+        return;
+    }
+    let ground = Ground::new("import mylib\n");
+    ground.local("mylib", "0.1", &[("mylib/__init__.py", "WORD = 'mine'\n")]);
+    let python = format!("FROM python:{}\n", python_minor());
+    ground.test.write("src/exp/environment/Dockerfile", &python);
+    ground.test.write("src/exp/environment/requirements.txt", "# by hand\n");
+    let words = ["env", "prove", "exp", "--engine", "host", "--accept"];
+    let scaf = ground.test.scaf(words).in_project().env("PIP_NO_INDEX", "1").env_remove("PIP_FIND_LINKS");
+    let outcome = scaf.ok();
+    contains(&outcome, "proven: 1 module of 1 package");
+    assert!(outcome.stdout.contains("No module named 'mylib'"), "{}", outcome.stdout);
+    assert_eq!(ground.wheels(), ["mylib-0.1-py3-none-any.whl"]);
 }
 
 #[test]

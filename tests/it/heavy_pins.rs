@@ -240,9 +240,13 @@ impl Ground {
 
     /// Locks what this code needs.
     fn lock(&self, code: &str) {
+        self.lock_with(code, &["--require-hashes"]);
+    }
+
+    fn lock_with(&self, code: &str, words: &[&str]) {
         self.test.write("src/exp/train.py", code).write("src/exp/local.py", "import train\n");
         self.test
-            .scaf(["env", "lock", "exp", "--no-python", "--require-hashes"])
+            .scaf(["env", "lock", "exp", "--no-python"].iter().chain(words))
             .in_project()
             .env("PATH", path_with_uv())
             .env("UV_CACHE_DIR", self.test.root().join("uv"))
@@ -250,34 +254,43 @@ impl Ground {
             .ok();
     }
 
-    /// How often each was fetched.
+    /// How often each was fetched by a build: uv asks for the metadata alone.
     fn fetched(&self, wheels: &[&str]) -> Vec<usize> {
         wheels.iter().map(|wheel| self.index.fetched(wheel)).collect()
     }
 
-    /// As often as this each file of them is fetched in a build; uv asks for their metadata alone.
-    fn build(&self, engine: &str, address: Option<&str>) -> Image {
+    fn build(&self, engine: &'static str, address: Option<&str>) -> Image {
         let mut scaf = self.test.scaf(["build-exp", "exp", "--engine", engine, "--json"]).in_project();
         scaf = scaf.env_remove("PIP_FIND_LINKS");
         if let Some(address) = address {
             scaf = scaf.env("CONTAINER_HOST", address);
         }
-        Image(scaf.ok().json()["image"].as_str().unwrap().to_owned())
+        Image(engine, scaf.ok().json()["image"].as_str().unwrap().to_owned())
     }
 }
 
-struct Image(String);
+/// The engine's client, and a tag; gone with the test.
+struct Image(&'static str, String);
 
 impl Image {
+    fn client(&self, words: &[&str]) -> Command {
+        let podman = here().join("tests/servers/podman.sh");
+        let mut client = if self.0 == "docker" { Command::new("docker") } else { Command::new(podman) };
+        client.args((self.0 == "podman").then_some("cli")).args(words).stdin(Stdio::null());
+        client
+    }
+
     fn layers(&self) -> Vec<String> {
-        let out = docker(&["image", "inspect", "--format", "{{json .RootFS.Layers}}", &self.0]);
+        let words = ["image", "inspect", "--format", "{{json .RootFS.Layers}}", &self.1];
+        let out = self.client(&words).output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
         serde_json::from_slice(&out.stdout).unwrap()
     }
 }
 
 impl Drop for Image {
     fn drop(&mut self) {
-        let _ = Command::new("docker").args(["image", "rm", "--force", &self.0]).output();
+        let _ = self.client(&["image", "rm", "--force", &self.1]).output();
     }
 }
 
@@ -320,7 +333,7 @@ fn one_package_more_leaves_the_heavy_layer_as_it_is_and_fetches_nothing_again() 
     assert_eq!(same(&second.layers(), &third.layers()), 0, "{:?}", third.layers());
     assert_eq!(ground.fetched(&wheels), [1, 1, 1, 1], "{}", ground.index.log());
     let code = "import xgboost, tabulate, click; print(xgboost.__version__)";
-    let out = docker(&["run", "--rm", &third.0, "python", "-c", code]);
+    let out = docker(&["run", "--rm", &third.1, "python", "-c", code]);
     assert_eq!(String::from_utf8_lossy(&out.stdout).trim(), version(2));
 }
 
@@ -330,27 +343,43 @@ fn the_classic_builder_keeps_the_heavy_layer_as_well() {
         return;
     }
     let ground = Ground::new();
-    // By hand, as the Dockerfile's head says it.
-    let build = |tag: &str| {
-        let folder = ground.test.path("src/exp/environment");
-        let tag = format!("scaf-test/heavy:{}-{tag}", std::process::id());
-        let out = Command::new("docker")
-            .args(["build", "--quiet", "--tag", &tag])
-            .arg(&folder)
-            .env("DOCKER_BUILDKIT", "0")
-            .output()
-            .unwrap();
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-        Image(tag)
-    };
     ground.lock(ONE);
-    let first = build("first");
+    let first = by_hand(&ground, "first");
     ground.lock(MORE);
-    let second = build("second");
+    let second = by_hand(&ground, "second");
     assert_eq!(same(&first.layers(), &second.layers()), 2, "{:?}", second.layers());
     // Without a cache mount all but the heavy ones are fetched again.
     let wheels = ["xgboost-1", "tabulate-1", "click-1"];
     assert_eq!(ground.fetched(&wheels), [1, 2, 1], "{}", ground.index.log());
+    // One that comes from an address is not looked for there again, either.
+    let wheel =
+        ground.index.url.replace("simple/", &format!("files/xgboost-{}-py3-none-any.whl", version(1)));
+    let own = format!("--index-url {}\nxgboost @ {wheel}\n", ground.index.url);
+    ground.test.write("src/exp/environment/requirements.txt", &own);
+    ground.lock_with(ONE, &[]);
+    let first = by_hand(&ground, "address");
+    ground.lock_with(MORE, &[]);
+    assert!(
+        ground.test.read("src/exp/environment/requirements.lock").contains(&format!("xgboost @ {wheel}"))
+    );
+    let before = ground.fetched(&["xgboost-1"]);
+    let second = by_hand(&ground, "address-more");
+    assert_eq!(same(&first.layers(), &second.layers()), 2, "{:?}", second.layers());
+    assert_eq!(ground.fetched(&["xgboost-1"]), before, "{}", ground.index.log());
+}
+
+/// As the Dockerfile's head says it.
+fn by_hand(ground: &Ground, tag: &str) -> Image {
+    let folder = ground.test.path("src/exp/environment");
+    let tag = format!("scaf-test/heavy:{}-{tag}", std::process::id());
+    let out = Command::new("docker")
+        .args(["build", "--quiet", "--tag", &tag])
+        .arg(&folder)
+        .env("DOCKER_BUILDKIT", "0")
+        .output()
+        .unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    Image("docker", tag)
 }
 
 #[test]
@@ -366,5 +395,5 @@ fn podman_keeps_the_heavy_layer_as_well() {
     let second = ground.build("podman", Some(&address));
     let wheels = ["xgboost-1", "tabulate-1", "click-1"];
     assert_eq!(ground.fetched(&wheels), [1, 1, 1], "{}", ground.index.log());
-    assert_ne!(first.0, second.0);
+    assert_eq!(same(&first.layers(), &second.layers()), 2, "{:?}", second.layers());
 }

@@ -24,7 +24,7 @@ use crate::spec::dockerfile::Reference;
 use crate::spec::dockerfile::system_packages::{self, Packages};
 use crate::spec::hint::Fault;
 use crate::spec::lock_given::Given;
-use crate::spec::plan::{Action, IfThere, Plan};
+use crate::spec::plan::{Action, IfThere, Plan, Step};
 use crate::spec::proof::System;
 use crate::spec::proof::finding::Finding;
 use crate::spec::proof::remedy::Remedy;
@@ -46,6 +46,8 @@ pub struct Changed {
 #[derive(Default)]
 pub struct Offer {
     pub changes: Vec<Changed>,
+    /// Wheels that the new lock names, and those that it names no longer.
+    wheels: Vec<Step>,
     pub covers: BTreeSet<Remedy>,
     /// What cannot be offered, and why.
     pub failures: Vec<Failure>,
@@ -179,6 +181,10 @@ fn packages(
     let head = project.layout.shown(&ground.folder.join(LOCK)).display().to_string();
     let changed = if changed.is_empty() { changed } else { format!("{head}:\n{changed}") };
     change(LOCK, &disk.1, planned.lock.text(), Some(changed));
+    let is_wheel = |step: &Step| {
+        matches!(step.action, Action::WriteWheel { .. } | Action::CopyFile { .. } | Action::Remove { .. })
+    };
+    offer.wheels = planned.plan.steps.into_iter().filter(is_wheel).collect();
     for (name, finding) in &missing {
         let Some(remedy) = &finding.remedy else { continue };
         let is_old = ground
@@ -286,6 +292,9 @@ impl Offer {
     pub fn write(self, context: &Context<'_>) -> Result<(), Failure> {
         let mut plan = Plan::new("scaf env prove --accept");
         let names: Vec<String> = self.changes.iter().map(|change| change.shown.clone()).collect();
+        let is_gone = |step: &Step| matches!(step.action, Action::Remove { .. });
+        let (gone, packed): (Vec<Step>, Vec<Step>) = self.wheels.into_iter().partition(is_gone);
+        plan.steps.extend(packed);
         for Changed { path, shown: _, difference: _, after } in self.changes {
             let if_there = IfThere::Replace;
             plan.step(
@@ -293,6 +302,7 @@ impl Offer {
                 Action::WriteFile { path, content: after, executable: false, if_there },
             );
         }
+        plan.steps.extend(gone);
         act::act(context, &plan)?;
         context.ui.say(&format!("wrote {}; proving again", names.join(", ")));
         Ok(())
