@@ -142,11 +142,9 @@ pub fn resolve(
                 format!("{error}; so another version was looked for, of it or of what needs it")
             }),
         );
+        let (answer, notes) = with_wheels(uv, answer, &question, target, surroundings)?;
+        resolution.notes.extend(notes);
         resolution.notes.extend(answer.warnings);
-        resolution.notes.extend(wheels::told(
-            &wheels::lacking(uv, &answer.pins, &question, target, surroundings),
-            target,
-        ));
         resolution.pins = answer.pins;
         for locked in &mut resolution.pins {
             // A bound asks for nothing, and uv's file of them lies elsewhere each time.
@@ -222,6 +220,37 @@ fn ask(
         let first = if nothing && !passed_over.is_empty() { passed_over.remove(0) } else { error };
         return Err(with_all_others(first, uv, question.clone(), target, surroundings));
     }
+}
+
+/// An answer without releases that have no wheel although newer ones have: uv goes back to such where the newest versions of
+/// others do not go together, and what can then be built is luck. What remains without a wheel is told.
+fn with_wheels(
+    uv: &Uv,
+    mut answer: Answer,
+    question: &Question,
+    target: &LockTarget,
+    surroundings: &Surroundings<'_>,
+) -> Result<(Answer, Vec<String>), LockError> {
+    let mut notes = Vec::new();
+    let mut asked = question.clone();
+    let lacking = wheels::lacking(uv, &answer.pins, question, target, surroundings);
+    for old in wheels::newer_have(uv, &lacking, question, target, surroundings) {
+        let mut other = asked.clone();
+        other.unbuilt.push(old.normalised());
+        match uv.ask(&other, target, surroundings) {
+            Ok(better) if wheels::is_better(&old, &answer.pins, &better.pins, &question.requirements) => {
+                notes.push(format!(
+                    "`{old}` would go with the newest of the others, and has no wheel for {target}: versions were chosen that go with one which has"
+                ));
+                answer = better;
+                asked = other;
+            }
+            Err(error) if matches!(error.fault(), Fault::Interrupted(_)) => return Err(error.into()),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    notes.extend(wheels::told(&wheels::lacking(uv, &answer.pins, &asked, target, surroundings), target));
+    Ok((answer, notes))
 }
 
 /// uv stops at the first distribution that cannot be had. Without it, the next one is found: whoever mends a list of names

@@ -60,22 +60,37 @@ impl BadIndex {
 
     /// A source archive of whatever name that nobody can build; it says `the moon is wrong`.
     pub fn add_unbuildable(&self, name: &str, version: &str) {
+        self.add_archive(name, version, "raise RuntimeError('the moon is wrong')\n");
+    }
+
+    /// A source archive that tells its metadata, and needs nothing.
+    pub fn add_source(&self, name: &str, version: &str) {
+        let backend = format!(
+            "import os\n\ndef prepare_metadata_for_build_wheel(folder, settings=None):\n    info = '{0}-{version}.dist-info'\n    os.makedirs(os.path.join(folder, info))\n    with open(os.path.join(folder, info, 'METADATA'), 'w') as file:\n        file.write('Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n')\n    return info\n\ndef build_wheel(*_, **__):\n    raise RuntimeError('it was not to be built')\n",
+            name.replace('-', "_")
+        );
+        self.add_archive(name, version, &backend);
+    }
+
+    fn add_archive(&self, name: &str, version: &str, backend: &str) {
         const MAKE: &str = r#"
 import io, sys, tarfile
-name, version, out = sys.argv[1:]
+name, version, out, backend = sys.argv[1:]
+stem = f"{name.replace('-', '_')}-{version}"
 files = {
     "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
     "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "own"\nbackend-path = ["."]\n',
-    "own.py": "raise RuntimeError('the moon is wrong')\n",
+    "own.py": backend,
 }
-with tarfile.open(f"{out}/{name}-{version}.tar.gz", "w:gz") as archive:
+with tarfile.open(f"{out}/{stem}.tar.gz", "w:gz") as archive:
     for path, text in files.items():
-        entry = tarfile.TarInfo(f"{name}-{version}/{path}")
+        entry = tarfile.TarInfo(f"{stem}/{path}")
         entry.size = len(text)
         archive.addfile(entry, io.BytesIO(text.encode()))
 "#;
         let out = self.folder.path().join("wheels");
-        let made = Command::new("python3").args(["-c", MAKE, name, version]).arg(out).status().unwrap();
+        let made =
+            Command::new("python3").args(["-c", MAKE, name, version]).arg(out).arg(backend).status().unwrap();
         assert!(made.success());
     }
 

@@ -198,3 +198,36 @@ fn lines_that_mean_no_package_are_errors_and_paths_are_told() {
     let outcome = ground.alone(&[]).status(1);
     assert!(said(&outcome).contains("requirements.txt:1: `nowhere.txt` is not there"), "{}", said(&outcome));
 }
+
+/// Where the newest of two do not go together, uv goes back to a release of one that can only be built; it is locked only where
+/// there is nothing else.
+#[test]
+fn a_release_with_a_wheel_is_taken_before_an_old_one_without() {
+    if !need("uv") {
+        return;
+    }
+    let index = BadIndex::with(
+        "good",
+        &[
+            ("zeta", "1.0", &["native==1.0"]),
+            ("zeta", "2.0", &["native==2.0", "abacus<2"]),
+            ("abacus", "1.0", &[]),
+            ("abacus", "2.0", &[]),
+            ("native", "2.0", &[]),
+        ],
+    );
+    index.add_source("native", "1.0");
+    index.add_source("only-source", "1.0");
+    let ground = Ground::new("import abacus\nimport zeta\nimport only_source\n");
+    let outcome = ground.with(&index, &["--require-hashes"]).ok();
+    let pins = ground.pins();
+    assert!(pins.contains(&"only-source==1.0".to_owned()), "{pins:?}");
+    assert!(pins.contains(&"native==2.0".to_owned()) && pins.contains(&"abacus==1.0".to_owned()), "{pins:?}");
+    let talk = said(&outcome);
+    assert!(
+        talk.contains("`native==1.0` would go with the newest of the others, and has no wheel"),
+        "{talk}"
+    );
+    assert!(talk.contains("`only-source==1.0` has no wheel for linux-x86_64"), "{talk}");
+    assert!(!talk.contains("`native==2.0` has no wheel"), "{talk}");
+}
