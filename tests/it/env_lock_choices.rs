@@ -231,3 +231,31 @@ fn a_release_with_a_wheel_is_taken_before_an_old_one_without() {
     assert!(talk.contains("`only-source==1.0` has no wheel for linux-x86_64"), "{talk}");
     assert!(!talk.contains("`native==2.0` has no wheel"), "{talk}");
 }
+
+#[test]
+fn installed_versions_that_exclude_each_other_are_named_as_such() {
+    if !need("uv") {
+        return;
+    }
+    let index = BadIndex::with(
+        "good",
+        &[
+            ("alpha", "1.0", &["beta<2"]),
+            ("beta", "1.0", &[]),
+            ("beta", "2.0", &[]),
+            ("newcomer", "1.0", &[]),
+        ],
+    );
+    let ground = Ground::new("import alpha\nimport beta\nimport newcomer\n");
+    ground.install("alpha", "1.0", &["beta<2"]).install("beta", "2.0", &[]);
+    let outcome = ground.with(&index, &[]).status(1);
+    let talk = said(&outcome);
+    assert!(talk.contains("error: no versions on the package index"), "{talk}");
+    assert!(
+        talk.contains("hint: `alpha==1.0`, `beta==2.0` is what is installed: mend that environment"),
+        "{talk}"
+    );
+    ground.test.write("src/exp/environment/requirements.txt", "beta<2\n");
+    ground.with(&index, &[]).ok();
+    assert_eq!(ground.pins(), ["alpha==1.0", "beta==1.0", "newcomer==1.0"]);
+}

@@ -88,7 +88,10 @@ fn wanted<'a>(
     let hard = places.clone().find(|place| place.kind.is_hard() || place.kind == Kind::Implied);
     // Another platform's, and what a type checker reads, is not meant for the image.
     let mut soft = || places.find(|place| place.kind == Kind::Optional);
-    hard.map(|place| (place, false)).or_else(|| soft().map(|place| (place, true)))
+    // Of two modules of one package it has the one, and the other is for another version of it.
+    let is_tried = || needed.places.iter().any(|place| counts(place) && place.kind < Kind::Fallback);
+    let is_way_out = |place: &Place| place.kind == Kind::Fallback && is_tried();
+    hard.map(|place| (place, is_way_out(place))).or_else(|| soft().map(|place| (place, true)))
 }
 
 /// The module that a place names: in `python -m package` the last word.
@@ -251,6 +254,39 @@ mod tests {
             ]
         );
         assert_eq!(asked.seconds, 7);
+    }
+
+    #[test]
+    fn the_way_out_for_another_version_of_the_same_package_may_be_absent() {
+        use Kind::{Fallback, Top};
+        let third_party = BTreeMap::from([
+            needed(
+                "scikit-learn",
+                &["sklearn.model_selection", "sklearn.cross_validation"],
+                &[
+                    ("sklearn.model_selection", Top, Role::Code),
+                    ("sklearn.cross_validation", Fallback, Role::Code),
+                ],
+            ),
+            needed("tomli", &["tomli"], &[("tomli", Fallback, Role::Code)]),
+        ]);
+        let none = BTreeMap::new;
+        let detection = Detection {
+            third_party,
+            optional: none(),
+            implied: none(),
+            unresolved: Vec::new(),
+            ..detection()
+        };
+        let asked = asked(&detection, &Scope { waived: &BTreeSet::new(), notebooks: false, seconds: 7 });
+        assert_eq!(
+            told(&asked),
+            [
+                "sklearn.cross_validation? of scikit-learn, train.py:3",
+                "sklearn.model_selection of scikit-learn, train.py:3",
+                "tomli of tomli, train.py:3"
+            ]
+        );
     }
 
     #[test]

@@ -470,7 +470,14 @@ fn find_uv(
 /// With the places in the code that ask for what the index does not have.
 fn explained(error: LockError, detection: &Detection, given: Option<&Given>, python: &Python) -> Failure {
     let lacking: Vec<String> = error.failures().into_iter().filter_map(UvFailure::lacking).collect();
+    let apart = installed_and_apart(&error, python);
     let mut failure = Failure::from(error);
+    if !apart.is_empty() {
+        failure = failure.hint(format!(
+            "{} is what is installed: mend that environment (`python -m pip check`), or write the versions that you want into `environment/requirements.txt`",
+            apart.join(", ")
+        ));
+    }
     let mut names = Vec::new();
     for name in lacking {
         for hint in local_code::way_out(&name, python) {
@@ -489,6 +496,17 @@ fn explained(error: LockError, detection: &Detection, given: Option<&Given>, pyt
         names.push(needed.name.clone());
     }
     if names.is_empty() { failure } else { failure.hint(waive(&names)) }
+}
+
+/// Of versions that do not go together those that the Python in use has.
+fn installed_and_apart(error: &LockError, python: &Python) -> Vec<String> {
+    let why = error.failures().into_iter().find_map(|failure| match failure {
+        UvFailure::Unsolvable { why } => Some(why.as_str()),
+        _ => None,
+    });
+    let (Some(why), Some(installed)) = (why, &python.installed) else { return Vec::new() };
+    let pins = installed.distributions().iter().map(|one| format!("{}=={}", one.normalised, one.version()));
+    pins.filter(|pin| why.contains(&format!("you require {pin}"))).map(|pin| format!("`{pin}`")).collect()
 }
 
 /// What the user should know of what was found.
