@@ -162,6 +162,19 @@ impl Pinned {
         lock.read.pins.iter().filter_map(pin).collect()
     }
 
+    /// The versions of the wheels that the lock names beside it: code of some machine, which no index is asked for.
+    pub fn packed(&self) -> BTreeMap<String, Pin> {
+        let Some(lock) = &self.lock else { return BTreeMap::new() };
+        let lines = requirements_lock::lines(&lock.text);
+        let pin = |locked: &requirements_lock::Locked| {
+            let super::pin::Source::Wheel { file: _, version } = &locked.pin.source else { return None };
+            let name = locked.pin.normalised();
+            let line = lines.get(&name).copied().unwrap_or(1);
+            Some((name.clone(), Pin { name, version: version.clone(), file: lock_file(), line }))
+        };
+        lock.read.pins.iter().filter_map(pin).collect()
+    }
+
     /// By what an image gets packages.
     pub fn provisions(&self) -> Provisions {
         let mut names: BTreeSet<String> = self.elsewhere.clone();

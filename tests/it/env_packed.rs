@@ -233,6 +233,55 @@ fn a_distribution_of_conda_or_of_the_system_that_the_index_lacks_has_a_way_out()
 }
 
 #[test]
+fn what_conda_alone_knows_is_looked_for_by_the_name_that_an_index_has() {
+    if !need("uv") {
+        return;
+    }
+    let index = BadIndex::with("good", &[("opencv-python", "4.9.0", &[]), ("py-opencv", "4.9.0", &["evil"])]);
+    let ground = Ground::new("import cv2\n");
+    ground.put("cv2/__init__.py", "");
+    let file = format!("lib/python{}/site-packages/cv2/__init__.py", python_minor());
+    let record =
+        format!(r#"{{"name": "py-opencv", "version": "4.9.0", "build": "py_0", "files": ["{file}"]}}"#);
+    write(&ground.test.path(".venv/conda-meta/py-opencv-4.9.0-py_0.json"), &record);
+    ground.with(&index, &[]).ok();
+    assert_eq!(ground.pins(), ["opencv-python==4.9.0"]);
+}
+
+#[test]
+fn code_of_this_machine_that_tests_alone_need_is_told() {
+    let ground = Ground::new("");
+    ground.test.write("src/exp/tests/test_it.py", "import checks\n");
+    ground.local("checks", "1.0", &[("checks.py", "")]);
+    let talk = said(&ground.alone(&[]).ok());
+    assert!(talk.contains("that notebooks or tests alone need is not packed: `checks`"), "{talk}");
+    assert_eq!(ground.wheels(), Vec::<String>::new());
+}
+
+#[test]
+fn before_a_run_one_line_says_that_a_wheel_is_old() {
+    let ground = Ground::new("import lib\nprint('lib says', lib.X)\n");
+    let source = ground.test.root().join("lib_project/src");
+    write(&source.join("lib/__init__.py"), "X = 1\n");
+    ground.editable("lib", "1.0", &source, "", &[]);
+    ground.alone(&[]).ok();
+    let local = || ground.test.scaf(["local", "exp", "--engine", "host"]).in_project().ok();
+    let run = local();
+    assert!(run.stdout.contains("lib says 1") && !run.stderr.contains("warning:"), "{}", run.stderr);
+    write(&source.join("lib/__init__.py"), "X = 2\n");
+    let run = local();
+    let line = "`lib-1.0-py3-none-any.whl` is not what `lib` is on this machine now: `scaf env lock exp`";
+    assert!(run.stdout.contains("lib says 1") && run.stderr.contains(line), "{}", run.stderr);
+    ground.alone(&[]).ok();
+    let run = local();
+    assert!(
+        run.stdout.contains("lib says 2") && !run.stderr.contains("warning:"),
+        "another environment: {}",
+        run.stderr
+    );
+}
+
+#[test]
 fn modules_from_outside_of_the_experiment_are_named_with_the_way_out() {
     let ground = Ground::new(
         "import sys\nsys.path.append('../../lib')\nimport helper\nimport by_path\nimport loose\nimport other.part\nimport shared_one\n",
@@ -325,6 +374,14 @@ fn a_wheel_that_is_older_than_its_source_or_is_not_copied_is_an_error() {
     fs::remove_file(ground.environment(".dockerignore")).unwrap();
     ground.test.write(&format!("{ENVIRONMENT}/Dockerfile"), &dockerfile.replace(" *.whl", ""));
     assert!(ground.errors()[0].starts_with("not-copied "), "{:?}", ground.errors());
+    let elsewhere = dockerfile
+        .replace("RUN cd /opt/environment && ", "RUN ")
+        .replace("-r all.txt", "-r /opt/environment/requirements.lock");
+    ground.test.write(&format!("{ENVIRONMENT}/Dockerfile"), &elsewhere);
+    assert!(ground.errors()[0].starts_with("not-copied environment/Dockerfile:"), "{:?}", ground.errors());
+    let talk = said(&ground.alone(&[]).ok());
+    assert!(talk.contains("starts the installer in another folder"), "{talk}");
+    ground.test.write(&format!("{ENVIRONMENT}/Dockerfile"), &dockerfile.replace(" *.whl", ""));
     let talk = said(&ground.alone(&[]).ok());
     assert!(
         talk.contains("does not copy `lib-1.0-py3-none-any.whl`, so that the image cannot be built"),

@@ -41,7 +41,7 @@ pub fn run(context: &Context<'_>, args: &EnvExplainArgs) -> Result<u8, Failure> 
         installed: closure(&detection, &python, &target),
         locked: pinned.lock.as_ref().map_or_else(Closure::default, |lock| closure::of_lock(&lock.read)),
         asked: pinned.asked(),
-        exact: pinned.exact(&target),
+        exact: pinned.exact(&target).into_iter().chain(pinned.packed()).collect(),
         detection,
         python,
     };

@@ -525,6 +525,16 @@ fn notes(detection: &Detection) -> Vec<String> {
     if !guessed.is_empty() {
         notes.push(format!("taken to be called like the module, which is a guess: {}", guessed.join(", ")));
     }
+    let Detection { third_party, dev, .. } = detection;
+    let beside = third_party.iter().filter(|(name, _)| alone(name)).chain(dev).map(|(_, needed)| needed);
+    let is_local = |needed: &&Needed| needed.origin.as_ref().is_some_and(|origin| origin.origin.is_local());
+    let local: Vec<String> = beside.filter(is_local).map(|needed| format!("`{}`", needed.name)).collect();
+    if !local.is_empty() {
+        notes.push(format!(
+            "code of this machine that notebooks or tests alone need is not packed: {}",
+            local.join(", ")
+        ));
+    }
     let others = detection.unresolved.iter().filter(|unresolved| !is_of_runs(unresolved));
     let others: Vec<String> = others
         .map(|unresolved| {
@@ -684,6 +694,15 @@ fn tell(
     }
     if !removed.is_empty() {
         context.ui.say(&format!("removed {}, which the lock no longer names", removed.join(", ")));
+    }
+    let elsewhere = packed::started_elsewhere(&ground.folder).filter(|_| !wheels.is_empty());
+    if let Some(line) = elsewhere {
+        context.ui.warning(&format!(
+            "`{ENVIRONMENT}/Dockerfile:{line}` starts the installer in another folder than that of the requirements, where it looks for their wheels"
+        ));
+    }
+    if not_copied.is_empty() && elsewhere.is_some() {
+        context.ui.hint(&local_code::copy_hint());
     }
     if !not_copied.is_empty() {
         let list: Vec<String> = not_copied.iter().map(|file| format!("`{file}`")).collect();

@@ -11,10 +11,11 @@ use super::ledger::{Asked, Call, Word, Words};
 use super::naming::{self, Declared, Named};
 use super::resolve::Outcome;
 use super::sources::Source;
-use crate::orchestrate::load::installed::{Distribution, Index, Installed};
+use crate::orchestrate::load::installed::{Distribution, Index, Installed, Kind as InstalledKind};
 use crate::project::python::implied::versions::Versions;
 use crate::project::python::import_names;
 use crate::project::python::requirements::normalised;
+use crate::project::python::specs::conda_names;
 use crate::project::python::standard_library;
 use crate::spec::detection::{
     Detection, Elsewhere, FORMAT, Interpreter, Kind, Known, Needed, Place, Problem, Role, Unresolved,
@@ -212,7 +213,15 @@ impl<'a> Answer<'a> {
         let Some(chosen) = chosen else { return };
         let others = owners.iter().filter(|owner| owner.normalised != chosen.normalised);
         let others: Vec<String> = others.map(|owner| owner.name().to_owned()).collect();
-        self.add((chosen.name(), Known::Installed, &others), asked, module, is_met);
+        // Of what conda alone knows, an index has another name.
+        let of_conda =
+            (chosen.kind == InstalledKind::Conda).then(|| conda_names::package(chosen.name(), None));
+        match of_conda {
+            Some(conda_names::Package::Python(name)) if name != chosen.normalised => {
+                self.add((&name, Known::Installed, &others), asked, module, is_met);
+            }
+            _ => self.add((chosen.name(), Known::Installed, &others), asked, module, is_met),
+        }
     }
 
     /// Notes what the code imports from outside of the folder that is looked at. What such a module imports in turn lies

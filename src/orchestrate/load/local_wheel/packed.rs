@@ -51,6 +51,14 @@ pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
     }
     let files: Vec<String> = there.iter().map(|(file, ..)| file.clone()).collect();
     let not_copied = not_copied(&folder, &files);
+    if let (Some((_, name, _)), Some(line)) = (there.first(), started_elsewhere(&folder)) {
+        let message = format!(
+            "the installer is started in another folder than that of the requirements, where it looks for `{}`",
+            files[0]
+        );
+        let place = Where::at(format!("{ENVIRONMENT}/{DOCKERFILE}"), line);
+        found.push(Finding::new(Rule::NotCopied, name.clone(), place, message));
+    }
     for (file, name, place) in there.into_iter().filter(|(file, ..)| not_copied.contains(file)) {
         let message = format!("the Dockerfile does not copy `{file}`, so that the image cannot be built");
         found.push(Finding::new(Rule::NotCopied, name, place, message));
@@ -67,6 +75,12 @@ fn now(facts: &Facts<'_>, name: &str) -> Option<LocalWheel> {
     }
     let request = Request { installed, interpreter, target: facts.target, experiment: facts.experiment };
     pack(&request, index, &facts.detection.imports_of(name)).ok()
+}
+
+/// The line of the folder's Dockerfile, if there is one, by which an installer does not find the wheels.
+pub fn started_elsewhere(folder: &Path) -> Option<usize> {
+    let text = fs::read_to_string(folder.join(DOCKERFILE)).ok()?;
+    copies::starts_elsewhere(&Dockerfile::read(&text, &BTreeMap::new()))
 }
 
 /// Of the wheels in the folder those that its Dockerfile, if there is one, does not bring into the image.
