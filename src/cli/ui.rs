@@ -17,6 +17,9 @@ use crate::orchestrate::reporter::{Event, Reporter};
 use crate::spec::env_vars::{self, Environment};
 use crate::spec::hint::Fault;
 
+/// What of a large answer is written at once, in bytes.
+const PIECE: usize = 64 << 10;
+
 /// One of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
@@ -122,12 +125,25 @@ impl Ui {
 
     /// One JSON object as data.
     pub fn object(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
-        let events = self.events.load(Ordering::Relaxed);
-        let written = if events { serde_json::to_string(value) } else { serde_json::to_string_pretty(value) };
-        let mut text =
-            written.map_err(|error| Failure::ours(format!("cannot write the answer as JSON: {error}")))?;
-        text.push('\n');
-        self.data(&text)
+        // An answer may have many megabytes, which need not be there all at once.
+        let mut out = io::BufWriter::with_capacity(PIECE, io::stdout().lock());
+        let written = if self.events.load(Ordering::Relaxed) {
+            serde_json::to_writer(&mut out, value)
+        } else {
+            serde_json::to_writer_pretty(&mut out, value)
+        };
+        let written = match written {
+            Err(error) if !error.is_io() => {
+                return Err(Failure::ours(format!("cannot write the answer as JSON: {error}")));
+            }
+            written => written.map_err(io::Error::from),
+        };
+        match written.and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Failure::user(format!("cannot write to standard output: {error}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub fn warning(&self, text: &str) {

@@ -14,8 +14,9 @@ pub mod settings;
 pub mod shared_code;
 pub mod waiver;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use foldhash::{HashMap, HashSet};
 use serde::Serialize;
 
 use crate::project::links::{Found, Places};
@@ -87,14 +88,14 @@ pub struct Project {
     /// `src`, or `code.python`.
     dotted_code: String,
     /// The experiments by dotted name: `vision.ocr`.
-    dotted: BTreeMap<String, usize>,
+    dotted: HashMap<String, usize>,
     /// The folders above nested ones, likewise: `vision`.
-    domains: BTreeSet<String>,
+    domains: HashSet<String>,
 }
 
 impl Project {
     pub fn new(code: String, experiments: Vec<Tree>, shared: Shared) -> Self {
-        let dotted: BTreeMap<String, usize> = experiments
+        let dotted: HashMap<String, usize> = experiments
             .iter()
             .enumerate()
             .map(|(index, tree)| (tree.name.as_str().replace('/', "."), index))

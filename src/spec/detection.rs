@@ -1,6 +1,7 @@
 //! What code needs, with every place that says so.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -70,11 +71,11 @@ pub enum Role {
     Publishing,
 }
 
-/// One place in the code.
+/// One place in the code. Its texts stand in many others, too.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     /// Relative to the folder that was looked at; absolute outside of it.
-    pub file: String,
+    pub file: Arc<str>,
     /// From 1; in a notebook it counts in the cell.
     pub line: u32,
     /// Of a notebook, from 1.
@@ -83,10 +84,10 @@ pub struct Place {
     pub kind: Kind,
     pub role: Role,
     /// The module, dotted; the call for what is implied, the command for a program.
-    pub what: String,
+    pub what: Arc<str>,
     /// Why a call needs the package; the condition of a guard.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub why: Option<String>,
+    pub why: Option<Arc<str>>,
 }
 
 impl Place {

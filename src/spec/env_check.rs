@@ -161,7 +161,7 @@ impl Where {
 
 impl From<&Place> for Where {
     fn from(place: &Place) -> Self {
-        Self { file: place.file.clone(), line: place.line, cell: place.cell }
+        Self { file: place.file.to_string(), line: place.line, cell: place.cell }
     }
 }
 

@@ -232,7 +232,7 @@ fn is_wheel(pin: &Pin) -> bool {
 
 fn line(needed: &Needed, group: Group, mut pin: Pin, shown: &dyn Fn(&str) -> String) -> Wanted {
     pin.extras = named(&needed.name).extras;
-    let call = (group == Group::Implied).then(|| needed.places.first().map(|place| place.what.clone()));
+    let call = (group == Group::Implied).then(|| needed.places.first().map(|place| place.what.to_string()));
     Wanted { pin, group, places: places(needed, shown), call: call.flatten() }
 }
 
@@ -261,12 +261,12 @@ mod tests {
 
     fn needed(name: &str, kind: Kind, version: Option<&str>, file: &str) -> (String, Needed) {
         let place = detection::Place {
-            file: file.to_owned(),
+            file: file.into(),
             line: 3,
             cell: file.ends_with(".ipynb").then_some(2),
             kind,
             role: Role::Code,
-            what: "call".to_owned(),
+            what: "call".into(),
             why: None,
         };
         let needed = Needed {

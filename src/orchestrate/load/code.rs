@@ -24,7 +24,7 @@ use crate::project::python::imports::SyntaxError;
 use crate::project::python::target::Target;
 use crate::project::template::{Content, File};
 use crate::spec::byte_size;
-use crate::spec::detection::Detection;
+use crate::spec::detection::{Detection, Place};
 use crate::spec::hint::{Explain, Fault};
 use data::Bases;
 use places::{NoPlace, Placed};
@@ -632,6 +632,11 @@ fn relocate(detection: &mut Detection, root: &Path, places: &BTreeMap<PathBuf, S
             file.clone_from(place);
         }
     };
+    let moved_place = |place: &mut Place| {
+        if let Some(file) = places.get(&root.join(&*place.file)) {
+            place.file = file.as_str().into();
+        }
+    };
     let maps = [
         &mut detection.third_party,
         &mut detection.optional,
@@ -640,10 +645,10 @@ fn relocate(detection: &mut Detection, root: &Path, places: &BTreeMap<PathBuf, S
         &mut detection.dev,
     ];
     for place in maps.into_iter().flat_map(BTreeMap::values_mut).flat_map(|needed| &mut needed.places) {
-        moved(&mut place.file);
+        moved_place(place);
     }
     for place in detection.unresolved.iter_mut().flat_map(|unresolved| &mut unresolved.places) {
-        moved(&mut place.file);
+        moved_place(place);
     }
     for problem in &mut detection.problems {
         moved(&mut problem.file);

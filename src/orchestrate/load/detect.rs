@@ -20,10 +20,11 @@ mod resolve;
 mod resume;
 pub mod sources;
 
-use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use foldhash::{HashMap, HashSet};
 
 use super::bundle::digests::Stamp;
 use super::installed::Installed;
@@ -35,7 +36,7 @@ use crate::project::python::target::Target;
 use crate::spec::detection::{Detection, Role};
 use crate::spec::hint::{Explain, Fault};
 use folders::{FolderId, Folders};
-use ledger::Ledger;
+use ledger::{Ledger, Page};
 use memory::{Memory, Pages};
 use naming::Declared;
 use resolve::{Outcome, Path3, PathId, Resolver};
@@ -101,7 +102,6 @@ pub struct Besides<'a> {
 struct File {
     source: Source,
     page: Ledger,
-    stamp: Stamp,
 }
 
 pub fn detect(request: &Request<'_>) -> Result<Detection, DetectError> {
@@ -167,7 +167,7 @@ fn beginning(
     folders: &mut Folders,
 ) -> Result<Beginning, DetectError> {
     let mut beginning = Beginning { sources: Vec::new(), asked: Vec::new(), rules: Vec::new() };
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     for path in request.paths {
         if drafts.iter().any(|(draft, _)| draft == path) {
             beginning.sources.extend(source_of(path, request.root, true));
@@ -286,14 +286,14 @@ impl<'a> Run<'a> {
             resolver,
             back: Vec::new(),
             entries: None,
-            ways: HashMap::new(),
+            ways: HashMap::default(),
             ledger: Ledger::default(),
             sources: Vec::new(),
             stamps: Vec::new(),
             first: 0,
             rules: Vec::new(),
             followed: Vec::new(),
-            seen: HashSet::new(),
+            seen: HashSet::default(),
             waiting: Vec::new(),
             declared: Declared::default(),
         }
@@ -310,7 +310,7 @@ impl<'a> Run<'a> {
                 break;
             }
             let (target, drafts) = (self.request.target, self.drafts);
-            let pages = parallel::map(&waiting, |source| {
+            let said = |source: &Source| {
                 if let Some((_, text)) = drafts.iter().find(|(path, _)| *path == source.path) {
                     return (read::of_text(source, text, target), Stamp::default());
                 }
@@ -318,30 +318,48 @@ impl<'a> Run<'a> {
                     read.fetch_add(1, Ordering::Relaxed);
                     read::read(source, target)
                 })
+            };
+            // What is kept of a file lies among the memory of its tree, of which then less can be used again: what is kept of
+            // many is one.
+            let of_piece = |sources: &[Source]| {
+                let mut ledger = Ledger::default();
+                let stamps = (0..).zip(sources).map(|(number, source)| {
+                    let (page, stamp) = said(source);
+                    ledger.put(number, &page);
+                    stamp
+                });
+                let stamps: Vec<Stamp> = stamps.collect();
+                (ledger, stamps)
+            };
+            let first = number(self.stamps.len());
+            let mut pieces = Vec::new();
+            parallel::pieces(&waiting, of_piece, |(ledger, stamps)| {
+                self.ledger.append(number(self.stamps.len()), &ledger);
+                pieces.push((ledger, stamps.len()));
+                self.stamps.extend(stamps);
+            })
+            .map_err(|source| DetectError::Read { path: self.request.root.to_owned(), source })?;
+            let pages = pieces.iter().flat_map(|(ledger, length)| {
+                let numbers = 0..number(*length);
+                numbers.map(|number| ledger.of_file(number))
             });
-            let pages =
-                pages.map_err(|source| DetectError::Read { path: self.request.root.to_owned(), source })?;
-            let files: Vec<File> = waiting
-                .into_iter()
-                .zip(pages)
-                .map(|(source, (page, stamp))| File { source, page, stamp })
-                .collect();
-            for file in &files {
-                self.additions(file);
+            let files: Vec<(Source, Page<'_>)> = waiting.into_iter().zip(pages).collect();
+            for (source, page) in &files {
+                self.additions(source, *page);
             }
-            let paths: Vec<PathId> = files.iter().map(|file| self.path(&file.source, &file.page)).collect();
-            for (file, path) in files.into_iter().zip(paths) {
-                self.take(file, path);
+            let paths: Vec<PathId> = files.iter().map(|(source, page)| self.path(source, *page)).collect();
+            for (number, (file, path)) in (first..).zip(files.into_iter().zip(paths)) {
+                self.take(number, file, path);
             }
         }
         Ok(read.into_inner())
     }
 
     /// What a file adds to `sys.path` holds for everything that is loaded after it.
-    fn additions(&mut self, file: &File) {
-        let Some(script) = file.source.path.parent() else { return };
-        for addition in &file.page.additions {
-            let below = file.page.words.text(addition.below);
+    fn additions(&mut self, source: &Source, page: Page<'_>) {
+        let Some(script) = source.path.parent() else { return };
+        for addition in page.additions() {
+            let below = page.text(addition.below);
             let place = leads::place((addition.base, addition.up, below), script, self.request.root);
             if let Some(folder) = place {
                 let id = self.resolver.folders.id(&folder);
@@ -351,11 +369,11 @@ impl<'a> Run<'a> {
     }
 
     /// Where a file's imports are looked for.
-    fn path(&mut self, source: &Source, page: &Ledger) -> PathId {
+    fn path(&mut self, source: &Source, page: Page<'_>) -> PathId {
         let Some(parent) = source.path.parent() else { return PathId::default() };
         let folders = &mut self.resolver.folders;
         let folder = folders.id(parent);
-        let key = (folder, !page.mains.is_empty(), self.back.len());
+        let key = (folder, page.is_program(), self.back.len());
         if let Some(path) = self.ways.get(&key) {
             return *path;
         }
@@ -369,7 +387,7 @@ impl<'a> Run<'a> {
             add(&mut back, start);
         }
         // A module of a package sees its siblings where it is itself run as a script.
-        if folder != start && !page.mains.is_empty() {
+        if folder != start && page.is_program() {
             add(&mut back, folder);
         }
         if parent.starts_with(self.request.root) {
@@ -381,13 +399,11 @@ impl<'a> Run<'a> {
     }
 
     /// Resolves what a file asks for, and has those files wait to which that leads.
-    fn take(&mut self, file: File, path: PathId) {
-        let File { mut source, page, stamp } = file;
-        source.role = sources::settled(&source, &page);
-        let number = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
-        let mut leads_to = self.loaded(&source, &page, path);
-        for at in self.ledger.put(number, &page) {
-            let outcome = self.resolved(&source, &page, path, at);
+    fn take(&mut self, number: u32, (mut source, page): (Source, Page<'_>), path: PathId) {
+        source.role = sources::settled(&source, page);
+        let mut leads_to = self.loaded(&source, page, path);
+        for at in ledger::range(&self.ledger.asked, number) {
+            let outcome = self.resolved(&source, page, path, at);
             self.ledger.asked[at].outcome = outcome;
             let index = outcome as usize;
             if self.followed.len() <= index {
@@ -408,15 +424,14 @@ impl<'a> Run<'a> {
             }
         }
         self.sources.push(source);
-        self.stamps.push(stamp);
     }
 
     /// The outcome of one thing that a file asks for.
-    fn resolved(&mut self, source: &Source, page: &Ledger, path: PathId, at: usize) -> u32 {
+    fn resolved(&mut self, source: &Source, page: Page<'_>, path: PathId, at: usize) -> u32 {
         let words = &self.ledger.words;
         let asked = self.ledger.asked[at];
         let top = words.text(asked.module).split('.').next().unwrap_or_default();
-        if page.written.iter().any(|written| page.words.text(written.module) == top) {
+        if page.written().iter().any(|written| page.text(written.module) == top) {
             return self.resolver.number(Outcome::Local { files: Vec::new() });
         }
         let is_meant = |(path, _): &&(PathBuf, String)| {
@@ -429,7 +444,7 @@ impl<'a> Run<'a> {
     }
 
     /// Files that a file loads other than by absolute imports, as far as they may be there.
-    fn loaded(&mut self, source: &Source, page: &Ledger, path: PathId) -> Vec<PathBuf> {
+    fn loaded(&mut self, source: &Source, page: Page<'_>, path: PathId) -> Vec<PathBuf> {
         let Some(folder) = source.path.parent() else { return Vec::new() };
         let mut leads_to = leads::loaded(page, folder, self.request.root);
         self.families(source, page, path, &mut leads_to);
@@ -437,9 +452,9 @@ impl<'a> Run<'a> {
     }
 
     /// Modules of which any may be imported by a name that is made while the code runs.
-    fn families(&mut self, source: &Source, page: &Ledger, path: PathId, leads_to: &mut Vec<PathBuf>) {
-        for family in &page.families {
-            let package = page.words.text(family.package);
+    fn families(&mut self, source: &Source, page: Page<'_>, path: PathId, leads_to: &mut Vec<PathBuf>) {
+        for family in page.families() {
+            let package = page.text(family.package);
             match (family.level as usize, source.path.parent()) {
                 (0, _) => leads_to.extend(self.resolver.family(path, package)),
                 (level, Some(folder)) => {
@@ -468,4 +483,9 @@ fn add(all: &mut Vec<FolderId>, id: FolderId) {
     if !all.contains(&id) {
         all.push(id);
     }
+}
+
+/// A file's number, when so many come before it.
+fn number(before: usize) -> u32 {
+    u32::try_from(before).unwrap_or(u32::MAX)
 }

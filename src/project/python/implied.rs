@@ -151,9 +151,14 @@ impl<'r, 'a> Finder<'r, 'a> {
         if import.level > 0 {
             return;
         }
+        // Of most libraries there is no rule.
+        let is_about = |section: &&Section| section.modules.contains(&import.top());
+        if !self.active.sections.iter().copied().any(|section| is_about(&section)) {
+            return;
+        }
         let members = import.names.iter().map(|name| format!("{}.{name}", import.module));
         let imported: Vec<String> = std::iter::once(import.module.clone()).chain(members).collect();
-        for section in self.active.sections.iter().copied() {
+        for section in self.active.sections.iter().copied().filter(is_about) {
             for full in &imported {
                 let Some(parts) = section.inside(full) else { continue };
                 let about = section.about_modules.iter().filter_map(|index| section.rules.get(*index));

@@ -1,7 +1,8 @@
 //! Which distribution a module comes from, by a list, where nothing installed says it.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
+
+use foldhash::{HashMap, HashSet};
 
 /// See the head of the file for its form.
 const LIST: &str = include_str!("import_names.txt");
@@ -18,7 +19,7 @@ struct Entry {
 fn list() -> &'static HashMap<&'static str, Entry> {
     static PARSED: OnceLock<HashMap<&'static str, Entry>> = OnceLock::new();
     PARSED.get_or_init(|| {
-        let mut known = HashMap::new();
+        let mut known = HashMap::default();
         for line in LIST.lines() {
             let mut words = line.split_whitespace();
             match words.next() {

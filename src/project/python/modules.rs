@@ -1,6 +1,6 @@
 //! Where a module's file lies.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 /// What a dotted name stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]

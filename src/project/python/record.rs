@@ -40,11 +40,24 @@ pub fn is_outside(path: &str) -> bool {
     false
 }
 
-/// Whether any line may name a file outside; `false` is sure.
-pub fn may_lead_out(bytes: &[u8]) -> bool {
-    memchr::memmem::find(bytes, b"..").is_some()
-        || bytes.first() == Some(&b'/')
-        || [&b"\n/"[..], b"\"/"].iter().any(|front| memchr::memmem::find(bytes, front).is_some())
+/// The paths that lead out of the folder that holds the dist-info. Most lists have none, and a list may have ten thousand
+/// lines: only those are read that have the signs of it.
+pub fn outside(bytes: &[u8]) -> Vec<String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let signs = [&b".."[..], b"\n/", b"\n\\", b"\"/", b"\"\\"];
+    let mut starts: Vec<usize> =
+        if matches!(bytes.first(), Some(b'/' | b'\\')) { vec![0] } else { Vec::new() };
+    for sign in signs {
+        starts.extend(memchr::memmem::find_iter(bytes, sign).map(|at| {
+            // A line's end belongs to the line before it.
+            let at = if sign[0] == b'\n' { at + 1 } else { at };
+            memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |before| before + 1)
+        }));
+    }
+    starts.sort_unstable();
+    starts.dedup();
+    let paths = starts.into_iter().filter_map(|start| entries(&bytes[start..]).next());
+    paths.map(|entry| entry.path.into_owned()).filter(|path| is_outside(path)).collect()
 }
 
 /// Every line that names a file.
@@ -207,9 +220,17 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_stays_inside_is_known_at_a_glance() {
-        assert!(may_lead_out(RECORD) && may_lead_out(b"/x,,\n") && may_lead_out(b"a,,\n\"/x,y\",,\n"));
-        assert!(!may_lead_out(b"a/b.py,sha256=x/y,1\nc.py,,\n"));
+    fn what_leads_out_is_found_without_reading_every_line() {
+        assert_eq!(outside(RECORD), ["../../../bin/tool"]);
+        let odd = b"\xef\xbb\xbf/x,,\na..b,,\na/../../y,sha256=z,1\n\"/p,q\",,\n\\w\\v,,\nb/../c,,\n\n../z";
+        assert_eq!(outside(odd), ["/x", "a/../../y", "/p,q", "/w/v", "../z"]);
+        assert_eq!(outside(b"a/b.py,sha256=x/y,1\nc.py,,\n"), [""; 0]);
+        // Whatever the list: the same as by reading all of it.
+        for bytes in [RECORD, odd] {
+            let all: Vec<String> =
+                entries(bytes).filter(Entry::is_outside).map(|entry| entry.path.into_owned()).collect();
+            assert_eq!(outside(bytes), all);
+        }
     }
 
     #[test]

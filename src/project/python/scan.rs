@@ -448,7 +448,7 @@ pub(crate) static BY_NAME: LazyLock<Triggers> = LazyLock::new(|| {
 });
 
 /// The imports of a finished walk, those by name included.
-pub(crate) fn imports_of(mut walk: Walk<'_>, source: &str, target: &Target) -> Vec<Import> {
+pub(crate) fn imports_of<'a>(mut walk: Walk<'a>, source: &'a str, target: &Target) -> Vec<Import> {
     let imports = walk.take_imports();
     if walk.seen.is_empty() {
         return imports;

@@ -172,6 +172,10 @@ fn imported_experiment<'a>(
         Owner::Experiment(tree) => Some(&tree.name),
         Owner::Shared => None,
     };
+    // So many dots do not lead out of the experiment.
+    if own.is_some() && import.level > 0 && import.level as usize <= file.path.matches('/').count() + 1 {
+        return None;
+    }
     let seen_from_code;
     let module = if import.level == 0 {
         // People also start at the project's root: `src.digits.train`.

@@ -20,7 +20,7 @@ pub(super) fn missing(ground: &Ground<'_>, found: &mut Vec<Finding>) {
             Provision::Perhaps(why) => (Severity::Warning, format!("; {why}")),
         };
         let Some(place) = first(needed) else { continue };
-        let what = place.what.as_str();
+        let what = &*place.what;
         let asks = match &place.why {
             Some(why) => format!("`{what}` needs `{}` ({why})", needed.name),
             None if normalised(what) == *name => format!("the code imports `{}`", needed.name),

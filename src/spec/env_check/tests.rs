@@ -18,7 +18,7 @@ impl Catalogue for Shelf {
 }
 
 fn place(file: &str, what: &str, kind: Kind, role: Role) -> Place {
-    Place { file: file.to_owned(), line: 3, cell: None, kind, role, what: what.to_owned(), why: None }
+    Place { file: file.into(), line: 3, cell: None, kind, role, what: what.into(), why: None }
 }
 
 fn needed(name: &str, place: Place, known: Known, candidates: &[&str]) -> (String, Needed) {

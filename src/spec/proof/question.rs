@@ -56,7 +56,7 @@ pub fn asked(detection: &Detection, scope: &Scope<'_>) -> Asked {
             distributions.push(Named {
                 distribution: plain(&needed.name),
                 place: shown(place),
-                what: place.map_or_else(String::new, |place| place.what.clone()),
+                what: place.map_or_else(String::new, |place| place.what.to_string()),
             });
         }
     }
@@ -140,7 +140,7 @@ mod tests {
     fn place(what: &str, kind: Kind, role: Role) -> Place {
         let file = if role == Role::Notebook { "look.ipynb" } else { "train.py" };
         let cell = (role == Role::Notebook).then_some(2);
-        Place { file: file.to_owned(), line: 3, cell, kind, role, what: what.to_owned(), why: None }
+        Place { file: file.into(), line: 3, cell, kind, role, what: what.into(), why: None }
     }
 
     fn needed(name: &str, imports: &[&str], places: &[(&str, Kind, Role)]) -> (String, Needed) {

@@ -201,7 +201,7 @@ fn place_words(place: &Place, needed: &Needed, more: usize) -> String {
     if place.role == Role::Test {
         remarks.push("test".to_owned());
     }
-    remarks.extend(place.why.clone());
+    remarks.extend(place.why.as_deref().map(str::to_owned));
     if !remarks.is_empty() {
         let _ = write!(words, " ({})", remarks.join(", "));
     }

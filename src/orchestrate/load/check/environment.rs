@@ -1,8 +1,10 @@
 //! What the imports that `scaf check` reads ask of the environments. An environment is read once, when the first import
 //! asks something of it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, OnceLock, PoisonError};
+
+use foldhash::HashSet;
 
 use crate::orchestrate::load::detect::naming::{self, Declared, Named};
 use crate::orchestrate::load::detect::sources::{Form, role};
@@ -148,7 +150,7 @@ impl<'a> Environments<'a> {
             fine().insert(module.into());
             return None;
         }
-        let names: &[String] = if import.how == How::From { &import.names } else { &[] };
+        let (_, names) = asked_of(import);
         let Named::Distribution { name, known: by, candidates } =
             naming::name(module, names, &known.declared)
         else {
@@ -199,22 +201,29 @@ impl<'a> Environments<'a> {
     }
 
     /// What shared code imports and an experiment that has linked it does not have.
-    pub fn of_shared(&self) -> std::io::Result<Vec<Finding>> {
+    pub fn of_shared(&self) -> Vec<Finding> {
         let shared = &self.project.shared.imports;
         let asking: Vec<(&String, Vec<&Import>)> = shared
             .iter()
             .filter_map(|(file, imports)| {
                 let imports = imports.as_ref().ok()?.iter();
-                let asking: Vec<&Import> =
-                    imports.filter(|import| environment::must_succeed(import)).collect();
+                let asking = |import: &&Import| {
+                    environment::must_succeed(import) && environment::is_foreign(self.project, import)
+                };
+                let asking: Vec<&Import> = imports.filter(asking).collect();
                 (!asking.is_empty() && role(file, Form::Python) == Role::Code).then_some((file, asking))
             })
             .collect();
+        // The same few modules are imported in many files, and most experiments lack none of them.
+        let mut modules: Vec<&Import> = asking.iter().flat_map(|(_, imports)| imports).copied().collect();
+        modules.sort_by_key(|import| asked_of(*import));
+        modules.dedup_by_key(|import| asked_of(*import));
         let indexes: Vec<usize> = (0..self.project.experiments.len()).collect();
-        let lacks = parallel::map(&indexes, |index| {
+        let lacks = parallel::map_here(&indexes, |index| {
             let tree = &self.project.experiments[*index];
             let mut lacks = Vec::new();
-            if tree.places.is_empty() {
+            let lacks_some = || modules.iter().any(|import| self.lack(*index, import, String::new).is_some());
+            if tree.places.is_empty() || !lacks_some() {
                 return lacks;
             }
             for (file, imports) in &asking {
@@ -229,7 +238,7 @@ impl<'a> Environments<'a> {
                 }));
             }
             lacks
-        })?;
+        });
         let mut by_lack: Vec<(Lack, Vec<&str>)> = Vec::new();
         for (index, lack) in lacks
             .into_iter()
@@ -242,7 +251,7 @@ impl<'a> Environments<'a> {
                 None => by_lack.push((lack, vec![name])),
             }
         }
-        Ok(by_lack.iter().map(|(lack, names)| environment::missing_for_shared(lack, names)).collect())
+        by_lack.iter().map(|(lack, names)| environment::missing_for_shared(lack, names)).collect()
     }
 
     /// In what respects an experiment's lock is old.
@@ -274,4 +283,9 @@ impl<'a> Environments<'a> {
     pub fn is_lock(file: &str) -> bool {
         file.strip_prefix(ENVIRONMENT).and_then(|rest| rest.strip_prefix('/')) == Some(LOCK)
     }
+}
+
+/// What an import asks for: a module, and what is taken out of it.
+fn asked_of(import: &Import) -> (&str, &[String]) {
+    (&import.module, if import.how == How::From { &import.names } else { &[] })
 }

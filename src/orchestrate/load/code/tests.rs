@@ -95,7 +95,7 @@ fn a_script_takes_along_what_it_imports_and_the_data_of_its_packages() {
     );
     assert_eq!(third_party["pyyaml"].places[0].shown(), "helper.py:1");
     assert_eq!(third_party["numpy"].places[0].shown(), "train.py:1");
-    assert_eq!(implied["lightning"].places[0].file, "conf.yaml");
+    assert_eq!(&*implied["lightning"].places[0].file, "conf.yaml");
     assert!(problems.is_empty());
     assert_eq!((code.script.as_str(), code.working.as_deref()), ("train.py", Some("")));
 }

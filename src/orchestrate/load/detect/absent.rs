@@ -2,9 +2,10 @@
 //! is not here, and those that are found only from another working folder.
 
 use std::cell::OnceCell;
-use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
+
+use foldhash::{HashMap, HashSet};
 
 use super::ledger::{Addition, Asked};
 use super::{Run, leads};
@@ -28,7 +29,7 @@ impl<'a> Absent<'a> {
     pub fn of(run: &'a Run<'a>) -> Self {
         let words = &run.ledger.words;
         let root = run.request.root;
-        let mut lost: HashMap<u32, (u32, u32, String)> = HashMap::new();
+        let mut lost: HashMap<u32, (u32, u32, String)> = HashMap::default();
         let mut lose = |addition: &Addition, told: String| {
             let Addition { file, line, cell, .. } = *addition;
             let first = lost.entry(file).or_insert_with(|| (cell, line, told.clone()));
@@ -129,7 +130,7 @@ pub fn is_generated(module: &str, names: &[String]) -> bool {
 }
 
 fn modules<'a>(run: &'a Run<'a>) -> HashMap<&'a str, Vec<Vec<&'a str>>> {
-    let mut modules: HashMap<&str, Vec<Vec<&str>>> = HashMap::new();
+    let mut modules: HashMap<&str, Vec<Vec<&str>>> = HashMap::default();
     for source in &run.sources {
         let path = source.path.strip_prefix(run.request.root).unwrap_or(&source.path);
         let Some(path) = path.to_str().and_then(|path| path.strip_suffix(".py")) else { continue };

@@ -1,9 +1,12 @@
 //! From single places to one answer.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::Arc;
+
+use foldhash::{HashMap, HashSet};
 
 use super::Run;
 use super::absent::{self, Absent};
@@ -26,24 +29,28 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
     let request = run.request;
     let root = request.root;
     let mut answer = Answer {
-        words: &run.ledger.words,
+        texts: Texts::of(run),
         files: &run.sources,
         installed: request.installed,
         declared,
         absent: Absent::of(run),
-        all: BTreeMap::new(),
-        attempts: BTreeMap::new(),
+        entries: Vec::new(),
+        by_name: HashMap::default(),
+        by_outcome: HashMap::default(),
         unresolved: BTreeMap::new(),
-        named: HashMap::new(),
+        named: HashMap::default(),
         elsewhere: BTreeMap::new(),
     };
-    let mut stdlib = BTreeSet::new();
-    let mut local: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+    let mut stdlib: HashSet<&str> = HashSet::default();
+    let mut local: HashMap<&str, BTreeSet<u32>> = HashMap::default();
     let met = met(run);
+    // By the number of the outcome, whether its files lie in the folder that is looked at.
+    let mut inside: Vec<Option<bool>> = vec![None; run.resolver.outcomes().len()];
+    let is_inside = |files: &[PathBuf]| files.iter().all(|file| file.starts_with(root));
     for asked in &run.ledger.asked {
         let module = run.ledger.words.text(asked.module);
         let top = module.split('.').next().unwrap_or_default();
-        let is_met = met.contains(&attempt(asked));
+        let is_met = asked.attempt > 0 && met.contains(&attempt(asked));
         match run.resolver.outcome(asked.outcome) {
             Outcome::Stdlib => {
                 stdlib.insert(top);
@@ -53,7 +60,10 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
             }
             Outcome::Local { files } | Outcome::Elsewhere { files } => {
                 local.entry(top).or_default().insert(asked.outcome);
-                answer.local(asked, module, is_met, files, root);
+                let inside = inside.get_mut(asked.outcome as usize);
+                if !inside.is_some_and(|inside| *inside.get_or_insert_with(|| is_inside(files))) {
+                    answer.local(asked, module, is_met, files, root);
+                }
             }
             Outcome::Namespace => {}
             Outcome::Installed(indexes) => answer.installed(asked, module, is_met, indexes),
@@ -85,18 +95,18 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
             }
         }
     }
-    let Answer { mut all, attempts, unresolved, absent, elsewhere, .. } = answer;
-    for (name, (tried, fallen_back)) in &attempts {
+    let Answer { mut texts, entries, unresolved, absent, elsewhere, .. } = answer;
+    let mut all = BTreeMap::new();
+    for Entry { normalised, mut needed, heard, tried, fallen_back } in entries {
         // Another module of the same distribution is no way round it.
-        if !tried.is_disjoint(fallen_back)
-            && let Some((needed, _)) = all.get_mut(name)
-        {
+        if !tried.is_disjoint(&fallen_back) {
             let mut places = needed.places.iter_mut();
             if let Some(place) = places.find(|place| place.kind == Kind::Optional) {
                 place.kind = Kind::Fallback;
                 needed.kind = needed.kind.min(Kind::Fallback);
             }
         }
+        all.insert(normalised, (needed, heard));
     }
     let local = local
         .into_iter()
@@ -137,7 +147,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
     };
     detection.problems.sort();
     sort(&mut detection, all);
-    imply(&mut detection, run, declared, &absent);
+    imply(&mut detection, run, declared, &absent, &mut texts);
     detection.notebook_only = detection
         .third_party
         .iter()
@@ -181,32 +191,77 @@ struct Meant {
     names: Vec<String>,
     is_generated: bool,
     is_own: OnceCell<bool>,
+    /// Which of the entries it is.
+    entry: OnceCell<usize>,
+}
+
+/// Texts that many places have in common.
+struct Texts<'a> {
+    words: &'a Words,
+    files: Vec<Arc<str>>,
+    shared: HashMap<Word, Arc<str>>,
+    none: Arc<str>,
+}
+
+impl<'a> Texts<'a> {
+    fn of(run: &'a Run<'_>) -> Self {
+        Self {
+            words: &run.ledger.words,
+            files: run.sources.iter().map(|source| source.shown.as_str().into()).collect(),
+            shared: HashMap::default(),
+            none: "".into(),
+        }
+    }
+
+    fn file(&self, number: u32) -> Arc<str> {
+        Arc::clone(self.files.get(number as usize).unwrap_or(&self.none))
+    }
+
+    fn text(&mut self, word: Word) -> Arc<str> {
+        Arc::clone(self.shared.entry(word).or_insert_with(|| self.words.text(word).into()))
+    }
+}
+
+/// One distribution, as far as it is known.
+struct Entry {
+    normalised: String,
+    needed: Needed,
+    /// Everything that asks for it is hearsay.
+    heard: bool,
+    /// The attempts in which it is what is tried, and those in which it is what is fallen back on.
+    tried: HashSet<Attempt>,
+    fallen_back: HashSet<Attempt>,
 }
 
 struct Answer<'a> {
-    words: &'a Words,
+    texts: Texts<'a>,
     files: &'a [Source],
     installed: Option<&'a Installed>,
     declared: &'a Declared,
     absent: Absent<'a>,
-    /// With whether everything that asks for it is hearsay.
-    all: BTreeMap<String, (Needed, bool)>,
-    /// By distribution, the attempts in which it is what is tried, and those in which it is what is fallen back on.
-    attempts: BTreeMap<String, (HashSet<Attempt>, HashSet<Attempt>)>,
+    entries: Vec<Entry>,
+    /// The entries, by the normalised names of their distributions.
+    by_name: HashMap<String, usize>,
+    /// The same by what an import has found, and its module: the same ones are asked for in many files.
+    by_outcome: HashMap<(u32, &'a str), usize>,
     unresolved: BTreeMap<String, Unresolved>,
-    /// What modules that are nowhere are the distributions of: the same ones are asked for in many files.
+    /// What modules that are nowhere are the distributions of.
     named: HashMap<(&'a str, Word), Rc<Meant>>,
     elsewhere: BTreeMap<String, Elsewhere>,
 }
 
 impl<'a> Answer<'a> {
-    fn place(&self, asked: &Asked, is_met: bool) -> Place {
+    fn place(&mut self, asked: &Asked, is_met: bool) -> Place {
         let kind = if is_met && asked.kind == Kind::Fallback { Kind::Optional } else { asked.kind };
-        place(self.words, self.files, (asked.file, asked.line, asked.cell), kind, asked.what, asked.why)
+        let at = (asked.file, asked.line, asked.cell);
+        place(&mut self.texts, self.files, at, kind, asked.what, asked.why)
     }
 
-    fn installed(&mut self, asked: &Asked, module: &str, is_met: bool, indexes: &[Index]) {
+    fn installed(&mut self, asked: &Asked, module: &'a str, is_met: bool, indexes: &[Index]) {
         let Some(installed) = self.installed else { return };
+        if let Some(entry) = self.by_outcome.get(&(asked.outcome, module)) {
+            return self.put(*entry, asked, is_met);
+        }
         let owners: Vec<_> = indexes.iter().map(|index| &installed[*index]).collect();
         // Of two that hold the same file, the one that somebody has asked for.
         let chosen = owners.iter().find(|owner| self.declared.has(owner.name())).or(owners.first());
@@ -216,12 +271,14 @@ impl<'a> Answer<'a> {
         // Of what conda alone knows, an index has another name.
         let of_conda =
             (chosen.kind == InstalledKind::Conda).then(|| conda_names::package(chosen.name(), None));
-        match of_conda {
+        let entry = match of_conda {
             Some(conda_names::Package::Python(name)) if name != chosen.normalised => {
-                self.add((&name, Known::Installed, &others), asked, module, is_met);
+                self.entry((&name, Known::Installed, &others), module)
             }
-            _ => self.add((chosen.name(), Known::Installed, &others), asked, module, is_met),
-        }
+            _ => self.entry((chosen.name(), Known::Installed, &others), module),
+        };
+        self.by_outcome.insert((asked.outcome, module), entry);
+        self.put(entry, asked, is_met);
     }
 
     /// Notes what the code imports from outside of the folder that is looked at. What such a module imports in turn lies
@@ -255,13 +312,14 @@ impl<'a> Answer<'a> {
         is_met: bool,
         has_folder: bool,
     ) -> bool {
-        let (words, declared) = (self.words, self.declared);
+        let (words, declared) = (self.texts.words, self.declared);
         let meant = self.named.entry((module, names)).or_insert_with(|| {
             let names: Vec<String> = words.text(names).lines().map(str::to_owned).collect();
             Rc::new(Meant {
                 named: naming::name(module, &names, declared),
                 is_generated: absent::is_generated(module, &names),
                 is_own: OnceCell::new(),
+                entry: OnceCell::new(),
                 names,
             })
         });
@@ -269,9 +327,9 @@ impl<'a> Answer<'a> {
         if meant.is_generated {
             return true;
         }
-        let is_own = || *meant.is_own.get_or_init(|| self.absent.is_own(module, &meant.names));
         let top = module.split('.').next().unwrap_or_default();
         let place = self.place(asked, is_met);
+        let is_own = || *meant.is_own.get_or_init(|| self.absent.is_own(module, &meant.names));
         let is_hard = place.kind.is_hard();
         let named = &meant.named;
         let Named::Distribution { name, known, candidates } = named else {
@@ -315,7 +373,14 @@ impl<'a> Answer<'a> {
         if self.declared.is_own(name) {
             return true;
         }
-        self.add((name, *known, candidates), asked, module, is_met);
+        let entry = match meant.entry.get() {
+            Some(entry) => *entry,
+            None => {
+                let entry = self.entry((name, *known, candidates), module);
+                *meant.entry.get_or_init(|| entry)
+            }
+        };
+        self.put(entry, asked, is_met);
         false
     }
 
@@ -333,55 +398,59 @@ impl<'a> Answer<'a> {
         entry.places.push(place);
     }
 
-    fn add(
-        &mut self,
-        (name, known, candidates): (&str, Known, &[String]),
-        asked: &Asked,
-        module: &str,
-        is_met: bool,
-    ) {
-        let place = self.place(asked, is_met);
+    /// The entry of a distribution that a module is of.
+    fn entry(&mut self, (name, known, candidates): (&str, Known, &[String]), module: &str) -> usize {
         let normalised = normalised(name);
-        if asked.attempt > 0 {
-            let (tried, fallen_back) = self.attempts.entry(normalised.clone()).or_default();
-            let side = if asked.kind == Kind::Fallback { fallen_back } else { tried };
-            side.insert(attempt(asked));
-        }
-        let (needed, heard) = self
-            .all
-            .entry(normalised)
-            .or_insert_with(|| (needed(name, known, candidates.to_vec(), self.installed), true));
+        let entry = *self.by_name.entry(normalised).or_insert_with_key(|normalised| {
+            self.entries.push(Entry {
+                normalised: normalised.clone(),
+                needed: needed(name, known, candidates.to_vec(), self.installed),
+                heard: true,
+                tried: HashSet::default(),
+                fallen_back: HashSet::default(),
+            });
+            self.entries.len() - 1
+        });
+        let needed = &mut self.entries[entry].needed;
         if known == Known::Table && needed.version.is_none() && needed.repository.is_none() {
             needed.repository = import_names::repository(module).map(str::to_owned);
         }
         needed.known = needed.known.min(known);
-        needed.kind = needed.kind.min(place.kind);
-        *heard &= asked.is_hearsay;
-        if !needed.imports.contains(module) {
-            needed.imports.insert(module.to_owned());
+        needed.imports.insert(module.to_owned());
+        entry
+    }
+
+    /// Takes a place down.
+    fn put(&mut self, entry: usize, asked: &Asked, is_met: bool) {
+        let place = self.place(asked, is_met);
+        let entry = &mut self.entries[entry];
+        if asked.attempt > 0 {
+            let is_fallback = asked.kind == Kind::Fallback;
+            let side = if is_fallback { &mut entry.fallen_back } else { &mut entry.tried };
+            side.insert(attempt(asked));
         }
-        needed.places.push(place);
+        entry.needed.kind = entry.needed.kind.min(place.kind);
+        entry.heard &= asked.is_hearsay;
+        entry.needed.places.push(place);
     }
 }
 
 fn place(
-    words: &Words,
+    texts: &mut Texts<'_>,
     files: &[Source],
     (file, line, cell): (u32, u32, u32),
     kind: Kind,
     what: super::ledger::Word,
     why: super::ledger::Word,
 ) -> Place {
-    let source = files.get(file as usize);
-    let why = words.text(why);
     Place {
-        file: source.map_or_else(String::new, |source| source.shown.clone()),
+        file: texts.file(file),
         line,
         cell: (cell > 0).then_some(cell),
         kind,
-        role: source.map_or(Role::Code, |source| source.role),
-        what: words.text(what).to_owned(),
-        why: (!why.is_empty()).then(|| why.to_owned()),
+        role: files.get(file as usize).map_or(Role::Code, |source| source.role),
+        what: texts.text(what),
+        why: (why != Word::NONE).then(|| texts.text(why)),
     }
 }
 
@@ -428,7 +497,7 @@ fn is_asked_for(declared: &Declared, top: &str) -> bool {
 
 /// For each file the top modules that it imports, and whether they are all the code's own.
 fn libraries<'a>(run: &'a Run<'_>, declared: &Declared) -> HashMap<(u32, &'a str), bool> {
-    let mut libraries = HashMap::new();
+    let mut libraries = HashMap::default();
     for asked in &run.ledger.asked {
         let top = run.ledger.words.text(asked.module).split('.').next().unwrap_or_default();
         let is_own = match run.resolver.outcome(asked.outcome) {
@@ -442,7 +511,13 @@ fn libraries<'a>(run: &'a Run<'_>, declared: &Declared) -> HashMap<(u32, &'a str
     libraries
 }
 
-fn imply(detection: &mut Detection, run: &Run<'_>, declared: &Declared, absent: &Absent<'_>) {
+fn imply(
+    detection: &mut Detection,
+    run: &Run<'_>,
+    declared: &Declared,
+    absent: &Absent<'_>,
+    texts: &mut Texts<'_>,
+) {
     let installed = run.request.installed;
     let libraries = libraries(run, declared);
     for call in &run.ledger.calls {
@@ -471,7 +546,7 @@ fn imply(detection: &mut Detection, run: &Run<'_>, declared: &Declared, absent: 
                 }
             }
         };
-        let place = place(&run.ledger.words, &run.sources, (file, line, cell), kind, what, why);
+        let place = place(texts, &run.sources, (file, line, cell), kind, what, why);
         let is_needed = |name: &&&str| detection.third_party.contains_key(&normalised(name));
         let is_there =
             |name: &&&str| installed.is_some_and(|installed| installed.get(&normalised(name)).is_some());

@@ -2,16 +2,33 @@
 //! that gets exactly this one again, and where it came from.
 
 use std::collections::BTreeMap;
+use std::sync::mpsc;
+use std::thread;
 
 use super::super::installed::{Distribution, Installed};
 use super::super::interpreter::Interpreter;
-use super::super::parallel;
 use crate::project::python::requirements::normalised;
-use crate::spec::closure::{self, Closure, Root};
+use crate::spec::closure::{self, Catalogue, Closure, Known, Root};
 use crate::spec::detection::{Detection, Pinned};
 use crate::spec::lock_choice::{self, Taken};
 use crate::spec::lock_target::{LockTarget, Platform, Sayings};
 use crate::spec::pin::{Pin, Source};
+
+/// What is installed, telling of each distribution that is asked for.
+struct Followed<'a> {
+    installed: &'a Installed,
+    found: Option<mpsc::Sender<&'a Distribution>>,
+}
+
+impl Catalogue for Followed<'_> {
+    fn get(&self, normalised: &str) -> Option<Known<'_>> {
+        if let (Some(found), Some(distribution)) = (&self.found, self.installed.get(normalised)) {
+            // The reader reads to the end.
+            let _ = found.send(distribution);
+        }
+        Catalogue::get(self.installed, normalised)
+    }
+}
 
 pub fn pinned(
     detection: &Detection,
@@ -30,12 +47,17 @@ pub fn pinned(
     let version = interpreter.full_version.clone().unwrap_or_else(|| format!("{major}.{minor}"));
     let sayings = Sayings { interpreter: Some(&version), ..Sayings::default() };
     let (target, _) = LockTarget::choose(Platform::default(), &sayings);
-    let Closure { distributions, missing, conflicts: _, problems: _ } =
-        closure::close(&roots, installed, &target);
-    let found: Vec<&Distribution> = distributions.keys().filter_map(|name| installed.get(name)).collect();
-    // Each says where it came from in a file or two of its own.
-    let _ = parallel::map(&found, |distribution| {
-        distribution.provenance();
+    let Closure { distributions, missing, conflicts: _, problems: _ } = thread::scope(|scope| {
+        let (found, to_look_at) = mpsc::channel::<&Distribution>();
+        // Each says where it came from in a file or two of its own, which are read while its requirements are followed.
+        let reader = thread::Builder::new().spawn_scoped(scope, move || {
+            to_look_at.iter().for_each(|distribution| {
+                distribution.provenance();
+            });
+        });
+        // Where no thread can be had, they are read below.
+        let found = reader.ok().map(|_| found);
+        closure::close(&roots, &Followed { installed, found }, &target)
     });
     let needed = distributions.into_iter().map(|(name, needed)| {
         let there = installed.get(&name);

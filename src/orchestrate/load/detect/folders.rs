@@ -1,7 +1,8 @@
 //! Folders as `import` looks into them, read when they are first asked for.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+
+use foldhash::HashMap;
 
 use super::listing::{self, Listing, Seal};
 
@@ -43,7 +44,12 @@ impl Folders {
             return *id;
         }
         let id = FolderId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
-        self.all.push(Folder { path: path.to_owned(), above: None, listing: None, inner: HashMap::new() });
+        self.all.push(Folder {
+            path: path.to_owned(),
+            above: None,
+            listing: None,
+            inner: HashMap::default(),
+        });
         self.ids.insert(path.to_owned(), id);
         if let Some(above) = path.parent() {
             let above = self.id(above);
@@ -61,14 +67,27 @@ impl Folders {
     }
 
     pub fn listing(&mut self, id: FolderId) -> &Listing {
+        let is_absent = self.all[id.0 as usize].listing.is_none() && self.is_told_absent(id);
         let folder = &mut self.all[id.0 as usize];
         let path = &folder.path;
-        folder.listing.get_or_insert_with(|| Listing::read(path))
+        folder.listing.get_or_insert_with(|| if is_absent { Listing::absent() } else { Listing::read(path) })
+    }
+
+    /// Whether the folder above was listed, and this one was not in it. Of `from . import x, y` each may be a folder, and
+    /// most are none.
+    fn is_told_absent(&self, id: FolderId) -> bool {
+        let folder = &self.all[id.0 as usize];
+        let above = folder.above.and_then(|above| self.all[above.0 as usize].listing.as_ref());
+        let name = folder.path.file_name().and_then(|name| name.to_str());
+        matches!((above, name), (Some(above), Some(name)) if above.lacks_folder(name))
     }
 
     /// Every folder that was listed.
     pub fn seals(&self) -> impl Iterator<Item = (&Path, &Seal)> {
-        self.all.iter().filter_map(|folder| Some((folder.path.as_path(), &folder.listing.as_ref()?.seal)))
+        self.all.iter().filter_map(|folder| {
+            let listing = folder.listing.as_ref().filter(|listing| !listing.is_absent)?;
+            Some((folder.path.as_path(), &listing.seal))
+        })
     }
 
     pub fn has_file(&mut self, id: FolderId, name: &str) -> bool {
@@ -204,5 +223,35 @@ impl Folders {
             }
         }
         at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_folder_above_does_not_list_is_not_looked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("there");
+        std::fs::create_dir(&inner).unwrap();
+        drop(std::fs::File::create(inner.join("__init__.py")).unwrap());
+        let mut folders = Folders::default();
+        let top = folders.id(dir.path());
+        assert!(folders.listing(top).entries.contains_key("there"));
+        assert!(folders.is_file(&inner.join("__init__.py")));
+        assert!(!folders.is_file(&dir.path().join("gone/__init__.py")));
+        assert!(!folders.is_file(&dir.path().join("gone/deep/__init__.py")));
+        // What is there to be known again is what was listed.
+        let sealed: Vec<&Path> = folders.seals().map(|(path, _)| path).collect();
+        assert_eq!(sealed, [dir.path(), &inner]);
+    }
+
+    #[test]
+    fn below_a_folder_that_was_not_listed_everything_is_looked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut folders = Folders::default();
+        assert!(!folders.is_file(&dir.path().join("gone/__init__.py")));
+        assert_eq!(folders.seals().count(), 1);
     }
 }

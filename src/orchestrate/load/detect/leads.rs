@@ -2,30 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ledger::Ledger;
+use super::ledger::Page;
 use crate::project::python::scan::Base;
 
 /// By relative imports, and by `exec(open("x.py").read())`; whether they are there or not.
-pub fn loaded(page: &Ledger, folder: &Path, root: &Path) -> Vec<PathBuf> {
+pub fn loaded(page: Page<'_>, folder: &Path, root: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
-    for import in &page.relative {
+    for import in page.relative() {
         let mut base = folder.to_owned();
         if (1..import.level).any(|_| !base.pop()) {
             continue;
         }
-        for name in page.words.text(import.module).split('.').filter(|name| !name.is_empty()) {
+        for name in page.text(import.module).split('.').filter(|name| !name.is_empty()) {
             all.push(base.join("__init__.py"));
             all.push(base.join(format!("{name}.py")));
             base.push(name);
         }
         all.push(base.join("__init__.py"));
-        for name in page.words.text(import.names).lines() {
+        for name in page.text(import.names).lines() {
             all.push(base.join(format!("{name}.py")));
             all.push(base.join(name).join("__init__.py"));
         }
     }
-    let executes = page.executes.iter();
-    all.extend(executes.filter_map(|it| place((it.base, it.up, page.words.text(it.below)), folder, root)));
+    let executes = page.executes().iter();
+    all.extend(executes.filter_map(|it| place((it.base, it.up, page.text(it.below)), folder, root)));
     all
 }
 

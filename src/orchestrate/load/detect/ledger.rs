@@ -1,9 +1,10 @@
 //! Every place at which something is asked for, in little room: a large project has a hundred thousand of
 //! them, and a file that has not changed has the same ones the next time.
 
-use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::ops::Range;
+
+use foldhash::fast::RandomState;
 
 use super::memory::bytes::Row;
 use crate::project::python::scan::Base;
@@ -36,7 +37,7 @@ const TEXTS_MAX: usize = u32::MAX as usize / 2;
 
 impl Default for Words {
     fn default() -> Self {
-        Self { texts: String::new(), ends: vec![0], slots: Vec::new(), hashes: RandomState::new() }
+        Self { texts: String::new(), ends: vec![0], slots: Vec::new(), hashes: RandomState::default() }
     }
 }
 
@@ -47,7 +48,12 @@ impl Words {
             && ends.is_sorted()
             && ends.last().is_some_and(|end| *end as usize == texts.len())
             && ends.iter().all(|end| texts.is_char_boundary(*end as usize));
-        fits.then(|| Self { texts: texts.to_owned(), ends, slots: Vec::new(), hashes: RandomState::new() })
+        fits.then(|| Self {
+            texts: texts.to_owned(),
+            ends,
+            slots: Vec::new(),
+            hashes: RandomState::default(),
+        })
     }
 
     pub fn parts(&self) -> (&str, &[u32]) {
@@ -388,6 +394,30 @@ impl Ledger {
         put(&mut self.asked, number, &page.asked, &mut to)
     }
 
+    /// Takes in what many files say, behind everything else; their numbers there count on from `first`.
+    pub fn append(&mut self, first: u32, more: &Self) {
+        let words: Vec<Word> =
+            (0..more.words.count()).map(|word| self.words.id(more.words.text(Word(word)))).collect();
+        let mut to = |word: Word| words.get(word.0 as usize).copied().unwrap_or_default();
+        append(&mut self.asked, first, &more.asked, &mut to);
+        append(&mut self.calls, first, &more.calls, &mut to);
+        append(&mut self.relative, first, &more.relative, &mut to);
+        append(&mut self.executes, first, &more.executes, &mut to);
+        append(&mut self.families, first, &more.families, &mut to);
+        append(&mut self.additions, first, &more.additions, &mut to);
+        append(&mut self.written, first, &more.written, &mut to);
+        append(&mut self.built, first, &more.built, &mut to);
+        append(&mut self.names, first, &more.names, &mut to);
+        append(&mut self.flaws, first, &more.flaws, &mut to);
+        append(&mut self.mains, first, &more.mains, &mut to);
+        append(&mut self.tested, first, &more.tested, &mut to);
+    }
+
+    /// What one file says, where it stands.
+    pub fn of_file(&self, number: u32) -> Page<'_> {
+        Page { ledger: self, number }
+    }
+
     /// What one file says, by itself.
     pub fn page(&self, number: u32) -> Self {
         let mut words = Words::default();
@@ -411,12 +441,60 @@ impl Ledger {
     }
 }
 
+/// What one file says, among what others say.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    ledger: &'a Ledger,
+    number: u32,
+}
+
+impl<'a> Page<'a> {
+    pub fn text(self, word: Word) -> &'a str {
+        self.ledger.words.text(word)
+    }
+
+    pub fn asked(self) -> &'a [Asked] {
+        of(&self.ledger.asked, self.number)
+    }
+
+    pub fn relative(self) -> &'a [Relative] {
+        of(&self.ledger.relative, self.number)
+    }
+
+    pub fn executes(self) -> &'a [Executes] {
+        of(&self.ledger.executes, self.number)
+    }
+
+    pub fn families(self) -> &'a [Family] {
+        of(&self.ledger.families, self.number)
+    }
+
+    pub fn additions(self) -> &'a [Addition] {
+        of(&self.ledger.additions, self.number)
+    }
+
+    pub fn written(self) -> &'a [Written] {
+        of(&self.ledger.written, self.number)
+    }
+
+    /// Whether the file is also a program.
+    pub fn is_program(self) -> bool {
+        !of(&self.ledger.mains, self.number).is_empty()
+    }
+
+    /// Whether it has functions that are called like tests.
+    pub fn has_tests(self) -> bool {
+        !of(&self.ledger.tested, self.number).is_empty()
+    }
+}
+
 /// What one file has among the facts of all.
 pub fn of<F: Fact>(all: &[F], number: u32) -> &[F] {
     &all[range(all, number)]
 }
 
-fn range<F: Fact>(all: &[F], number: u32) -> Range<usize> {
+/// Where that stands.
+pub fn range<F: Fact>(all: &[F], number: u32) -> Range<usize> {
     // What is taken in comes most often behind everything else.
     if all.last().is_none_or(|last| last.file() < number) {
         return all.len()..all.len();
@@ -436,6 +514,10 @@ fn put<F: Fact>(
     let start = old.start;
     all.splice(old, page.iter().map(|fact| fact.moved(number, to)));
     start..start + page.len()
+}
+
+fn append<F: Fact>(all: &mut Vec<F>, first: u32, more: &[F], to: &mut impl FnMut(Word) -> Word) {
+    all.extend(more.iter().map(|fact| fact.moved(first.saturating_add(fact.file()), to)));
 }
 
 fn page<F: Fact>(all: &[F], number: u32, to: &mut impl FnMut(Word) -> Word) -> Vec<F> {
@@ -498,5 +580,26 @@ mod tests {
         assert_eq!(modules(&ledger), [(1, "d"), (1, "a"), (1, "e"), (2, "c")]);
         assert_eq!(modules(&ledger.page(1)), [(0, "d"), (0, "a"), (0, "e")]);
         assert_eq!(modules(&ledger.page(0)), []);
+    }
+
+    #[test]
+    fn many_files_are_taken_in_as_one_by_one() {
+        let pages = [page_of(&["a", "b"]), page_of(&[]), page_of(&["b", "c"]), page_of(&["a"])];
+        let mut each = Ledger::default();
+        let mut all = Ledger::default();
+        for (number, page) in (0..).zip(&pages) {
+            each.put(number, page);
+        }
+        for (first, some) in [(0, &pages[..2]), (2, &pages[2..])] {
+            let mut piece = Ledger::default();
+            (0..).zip(some).for_each(|(number, page)| {
+                piece.put(number, page);
+            });
+            all.append(first, &piece);
+        }
+        assert_eq!(modules(&all), modules(&each));
+        let of_file = |number| all.of_file(number).relative().iter().map(|it| all.words.text(it.module));
+        assert_eq!(of_file(2).collect::<Vec<_>>(), ["b", "c"]);
+        assert_eq!(of_file(1).count(), 0);
     }
 }

@@ -1,9 +1,10 @@
 //! One folder's entries, as far as code is concerned, and by what it is known that they are still the same.
 
-use std::collections::HashMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+
+use foldhash::HashMap;
 
 use super::sources::Form;
 use crate::orchestrate::load::bundle::digests::Stamp;
@@ -44,9 +45,20 @@ pub struct Listing {
     /// There are compiled modules, for which all names must be looked through.
     pub has_compiled: bool,
     pub seal: Seal,
+    /// The folder is not there, as the listing of the one above tells, so that the seal of that one is enough.
+    pub is_absent: bool,
 }
 
 impl Listing {
+    pub fn absent() -> Self {
+        Self { is_absent: true, ..Self::default() }
+    }
+
+    /// Whether a folder of that name would have been listed if it were there.
+    pub fn lacks_folder(&self, name: &str) -> bool {
+        folder_matters(name) && !self.entries.get(name).is_some_and(|entry| entry.is_folder)
+    }
+
     /// A folder that is not there or cannot be read has no entries.
     pub fn read(folder: &Path) -> Self {
         let mut listing = Self { seal: Seal { stamp: stamp(folder), ..Seal::default() }, ..Self::default() };

@@ -1,8 +1,9 @@
 //! What an import stands for: the code's own module, Python's, an installed distribution's, or nothing
 //! that is here.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+
+use foldhash::HashMap;
 
 use super::folders::{FolderId, Folders};
 use super::ledger::{Word, Words};
@@ -91,12 +92,12 @@ impl<'a> Resolver<'a> {
             minor,
             root: root.to_owned(),
             paths: Vec::new(),
-            path_ids: HashMap::new(),
-            known: HashMap::new(),
+            path_ids: HashMap::default(),
+            known: HashMap::default(),
             outcomes: Vec::new(),
-            numbers: HashMap::new(),
+            numbers: HashMap::default(),
             elsewhere: Vec::new(),
-            defined: HashMap::new(),
+            defined: HashMap::default(),
         }
     }
 

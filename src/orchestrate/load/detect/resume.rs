@@ -1,7 +1,8 @@
 //! A run that goes on from the last one: where nothing has changed but a few files, only those are read.
 
-use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+
+use foldhash::{HashMap, HashSet};
 
 use super::folders::{FolderId, Folders};
 use super::ledger::{self, Word};
@@ -47,8 +48,8 @@ pub fn resume<'a>(
     let changed: Vec<(u32, File)> = changed
         .iter()
         .zip(sources.into_iter().zip(pages))
-        .map(|(index, (source, (page, stamp)))| {
-            (u32::try_from(*index).unwrap_or(u32::MAX), File { source, page, stamp })
+        .map(|(index, (source, (page, _)))| {
+            (u32::try_from(*index).unwrap_or(u32::MAX), File { source, page })
         })
         .collect();
     // What a file adds to `sys.path` holds for others, too.
@@ -68,7 +69,7 @@ pub fn resume<'a>(
     let mut stays = true;
     for (number, file) in &changed {
         // What it is for may have changed with it, and with that what its imports are for.
-        stays &= sources::settled(&file.source, &file.page) == file.source.role;
+        stays &= sources::settled(&file.source, file.page.of_file(0)) == file.source.role;
         stays &= run.change(*number, file, &here);
     }
     drop(here);
@@ -91,7 +92,7 @@ fn changed(known: &Known) -> Option<Vec<usize>> {
     looks.extend(known.files.chunks(TOGETHER).map(Look::Files));
     let count = known.sources.len();
     looks.extend((0..count).step_by(TOGETHER).map(|from| Look::Sources(from, (from + TOGETHER).min(count))));
-    let changed = parallel::map(&looks, |look| match look {
+    let look = |look: &Look<'_>| match look {
         Look::Folders(all) => all.iter().all(|(folder, seal)| seal.holds(folder)).then(Vec::new),
         Look::Files(all) => all.iter().all(|(file, stamp)| is_same(file, *stamp)).then(Vec::new),
         Look::Sources(from, to) => {
@@ -101,9 +102,11 @@ fn changed(known: &Known) -> Option<Vec<usize>> {
             };
             Some((*from..*to).filter(is_changed).collect())
         }
-    });
+    };
+    let few = known.folders.len() + known.files.len() + count <= FEW;
+    let changed = if few { looks.iter().map(look).collect() } else { parallel::map_here(&looks, look) };
     let changed: Vec<usize> =
-        changed.ok()?.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
+        changed.into_iter().collect::<Option<Vec<_>>>()?.into_iter().flatten().collect();
     (changed.len() <= CHANGED_MAX).then_some(changed)
 }
 
@@ -133,7 +136,7 @@ fn begin<'a>(request: &'a Request<'a>, known: &Known) -> Run<'a> {
 impl Run<'_> {
     /// Takes a changed file in; false where it leads to a file that has not been read.
     fn change(&mut self, number: u32, file: &File, here: &HashSet<&Path>) -> bool {
-        let File { source, page, stamp: _ } = file;
+        let File { source, page } = file;
         let was_program = !ledger::of(&self.ledger.mains, number).is_empty();
         let before: HashMap<(Word, Word), u32> = ledger::of(&self.ledger.asked, number)
             .iter()
@@ -143,15 +146,16 @@ impl Run<'_> {
             && page.written.is_empty()
             && ledger::of(&self.ledger.written, number).is_empty();
 
-        let path = self.path(source, page);
-        let mut leads_to = self.loaded(source, page, path);
+        let said = page.of_file(0);
+        let path = self.path(source, said);
+        let mut leads_to = self.loaded(source, said, path);
         for at in self.ledger.put(number, page) {
             let asked = self.ledger.asked[at];
             let known = before.get(&(asked.module, asked.names)).filter(|_| looks_the_same);
             let outcome = match known {
                 Some(outcome) => *outcome,
                 None => {
-                    let outcome = self.resolved(source, page, path, at);
+                    let outcome = self.resolved(source, said, path, at);
                     self.resolver.outcome(outcome).files(&mut leads_to);
                     outcome
                 }

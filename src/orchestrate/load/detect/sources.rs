@@ -1,13 +1,14 @@
 //! Which files are looked at, and what they are.
 
-use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use foldhash::HashSet;
+
 use super::folders::Folders;
-use super::ledger::Ledger;
+use super::ledger::Page;
 use crate::orchestrate::load::tree::Ignores;
 use crate::spec::detection::Role;
 
@@ -79,17 +80,17 @@ fn is_task(shown: &str) -> bool {
 
 /// The same where it is known what the file says: the script of an evaluation is called `test_net.py`, too, and what
 /// a model is trained for stands in a `tasks.py`.
-pub fn settled(source: &Source, page: &Ledger) -> Role {
+pub fn settled(source: &Source, page: Page<'_>) -> Role {
     let (folders, name) = source.shown.rsplit_once('/').unwrap_or(("", &source.shown));
     let imports = |modules: &[&str]| {
-        let tops = page.asked.iter().filter_map(|asked| page.words.text(asked.module).split('.').next());
+        let tops = page.asked().iter().filter_map(|asked| page.text(asked.module).split('.').next());
         tops.clone().any(|top| modules.contains(&top))
     };
     let is_other = match source.role {
         Role::Test => {
             let by_name = name.strip_suffix(".py").is_some_and(is_called_test)
                 && folders.split('/').all(|part| part != "tests");
-            let has_none = page.tested.is_empty() || !page.mains.is_empty();
+            let has_none = !page.has_tests() || page.is_program();
             by_name && has_none && !imports(&["pytest", "unittest", "nose", "hypothesis", "absl"])
         }
         Role::Publishing => is_task(&source.shown) && !imports(&["invoke", "fabric", "doit"]),
@@ -113,7 +114,7 @@ pub fn below(
         skip,
         in_repository: repository.is_some(),
         folders,
-        seen: HashSet::new(),
+        seen: HashSet::default(),
         found: Vec::new(),
         rules: rules_above(folder),
     };

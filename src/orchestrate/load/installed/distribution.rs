@@ -208,9 +208,8 @@ impl Distribution {
 
     /// Those of its files that lie outside the folder for packages: scripts, data.
     pub fn outside(&self) -> Vec<String> {
-        // Of most lists not one line leads out, and a list may have ten thousand.
-        if self.kind == Kind::DistInfo && !self.list().is_some_and(record::may_lead_out) {
-            return Vec::new();
+        if self.kind == Kind::DistInfo {
+            return self.list().map(record::outside).unwrap_or_default();
         }
         let site = |file: &File| self.kind == Kind::Conda && file.recorded.contains("site-packages/");
         let files = self.files().unwrap_or_default();

@@ -18,8 +18,8 @@ impl Owners {
     /// Reads a small file, or the beginnings of lines of a list, of every distribution.
     pub(super) fn read(distributions: &[Distribution]) -> Self {
         if distributions.len() >= THREADS_FROM {
-            // What is read stays with each; where no thread can be had, it is read below.
-            let _ = parallel::map(distributions, |distribution| {
+            // What is read stays with each.
+            parallel::map_here(distributions, |distribution| {
                 distribution.tops();
             });
         }

@@ -361,7 +361,8 @@ impl Rule {
 struct Piece {
     modules: Vec<&'static str>,
     text: &'static str,
-    section: OnceLock<Section>,
+    /// Few of them are ever read, and they are large.
+    section: OnceLock<Box<Section>>,
 }
 
 /// Sections, and which of them speak of a module.
@@ -370,15 +371,14 @@ type Pieces = (Vec<Piece>, HashMap<&'static str, Vec<usize>>);
 static PIECES: LazyLock<Pieces> = LazyLock::new(|| {
     let mut pieces: Vec<Piece> = Vec::new();
     let mut starts: Vec<(usize, &'static str)> = Vec::new();
-    let mut offset = 0;
-    for line in TEXT.split_inclusive('\n') {
+    for at in memchr::memmem::find_iter(TEXT.as_bytes(), b"\n[[") {
+        let line = TEXT[at + 1..].lines().next().unwrap_or_default();
         if let Some(name) = line.strip_prefix("[[").and_then(|line| line.trim_end().strip_suffix("]]")) {
             let name = name.trim_matches('"');
             if starts.last().is_none_or(|(_, last)| *last != name) {
-                starts.push((offset, name));
+                starts.push((at + 1, name));
             }
         }
-        offset += line.len();
     }
     for (index, (start, name)) in starts.iter().enumerate() {
         let end = starts.get(index + 1).map_or(TEXT.len(), |(end, _)| *end);
@@ -404,7 +404,7 @@ pub(crate) fn sections(library: &str) -> impl Iterator<Item = &'static Section> 
     indices.iter().map(|index| {
         let piece = &pieces[*index];
         // That every piece can be read is for a test to say.
-        piece.section.get_or_init(|| read(piece).unwrap_or_else(|_| section(piece, Vec::new())))
+        &**piece.section.get_or_init(|| Box::new(read(piece).unwrap_or_else(|_| section(piece, Vec::new()))))
     })
 }
 

@@ -4,9 +4,13 @@ use std::cell::Cell;
 
 use foldhash::HashMap;
 use ruff_python_ast::{Expr, ExprAttribute, ExprCall, ExprName};
+use smallvec::SmallVec;
 
 /// What a loop goes over, and which part of its elements a name is given, where it is one of several.
 pub(super) type Loop<'a> = (&'a Expr, Option<usize>);
+
+/// What a name stands for is most often one thing, which then needs no memory of its own.
+type Few<T> = SmallVec<[T; 1]>;
 
 /// How many steps a question may take. Names stand for names, and `x = x + x` is made quickly.
 const STEPS: u32 = 500;
@@ -37,16 +41,16 @@ impl Steps {
 /// The names of one file, whatever the scope: what two functions call alike is held to be either.
 #[derive(Default)]
 pub(crate) struct Names<'a> {
-    imported: HashMap<&'a str, Vec<Imported<'a>>>,
+    imported: HashMap<&'a str, Few<Imported<'a>>>,
     /// Modules of which everything was taken.
     stars: Vec<&'a str>,
-    values: HashMap<&'a str, Vec<&'a Expr>>,
+    values: HashMap<&'a str, Few<&'a Expr>>,
     /// `for x in y`, by `x`.
-    loops: HashMap<&'a str, Vec<Loop<'a>>>,
+    loops: HashMap<&'a str, Few<Loop<'a>>>,
     /// `self.x = …`, by `x`.
-    attributes: HashMap<&'a str, Vec<&'a Expr>>,
+    attributes: HashMap<&'a str, Few<&'a Expr>>,
     /// `x: T`, by `x`.
-    annotations: HashMap<&'a str, Vec<&'a Expr>>,
+    annotations: HashMap<&'a str, Few<&'a Expr>>,
     /// Defaults of options on the command line, by the name that the code reads them by.
     defaults: HashMap<String, Vec<&'a Expr>>,
     /// Whether values are kept: a walk that asks for no values is spared them.
@@ -189,12 +193,12 @@ impl<'a> Names<'a> {
 
     /// What was assigned to a name.
     pub(crate) fn values(&self, name: &str) -> &[&'a Expr] {
-        self.values.get(name).map_or(&[], Vec::as_slice)
+        self.values.get(name).map_or(&[], SmallVec::as_slice)
     }
 
     /// Over what loops gave a name its values.
     pub(super) fn loops(&self, name: &str) -> &[Loop<'a>] {
-        self.loops.get(name).map_or(&[], Vec::as_slice)
+        self.loops.get(name).map_or(&[], SmallVec::as_slice)
     }
 
     /// Whatever has to do with a name's values: those assigned, and what loops took them from.

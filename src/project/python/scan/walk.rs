@@ -504,7 +504,7 @@ impl<'a> Visitor<'a> for Walk<'a> {
                         }
                     }
                 }
-                let names = import.names.iter().map(|alias| alias.name.to_string()).collect();
+                let names = import.names.iter().map(|alias| alias.name.as_str().to_owned()).collect();
                 self.add(How::From, module, import.level, names, import.range.start());
             }
             Stmt::FunctionDef(function) => {

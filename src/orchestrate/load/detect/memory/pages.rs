@@ -1,7 +1,8 @@
 //! What files said the last time, for those that are still the same.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
+
+use foldhash::HashMap;
 
 use super::Known;
 use crate::orchestrate::load::bundle::digests::Stamp;
