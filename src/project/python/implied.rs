@@ -24,6 +24,8 @@ use super::target::Target;
 
 /// How long a call is told at most.
 const LONGEST_CALL: usize = 72;
+/// How many values are looked at for whether an argument is given.
+const GIVEN_STEPS: u32 = 200;
 
 /// The sections of the libraries that a file imports.
 #[derive(Default)]
@@ -357,6 +359,14 @@ impl<'r, 'a> Finder<'r, 'a> {
 
     /// Whether an argument is there at all: `None` and `False` are as if it were not.
     fn given(&self, value: &Expr) -> Given {
+        let mut steps = GIVEN_STEPS;
+        self.given_within(value, &mut steps)
+    }
+
+    fn given_within(&self, value: &Expr, steps: &mut u32) -> Given {
+        // `x = x if y else z`, and names that stand for each other in many ways.
+        let Some(left) = steps.checked_sub(1) else { return Given::Perhaps };
+        *steps = left;
         let both = |one: Given, other: Given| if one == other { one } else { Given::Perhaps };
         match value {
             Expr::NoneLiteral(_) => Given::No,
@@ -367,12 +377,17 @@ impl<'r, 'a> Finder<'r, 'a> {
                     Given::No
                 }
             }
-            Expr::If(choice) => both(self.given(&choice.body), self.given(&choice.orelse)),
+            Expr::If(choice) => {
+                both(self.given_within(&choice.body, steps), self.given_within(&choice.orelse, steps))
+            }
             Expr::Name(name) => {
-                let values = self.names.values(&name.id).iter();
-                let values =
-                    values.map(|value| if value.is_name_expr() { Given::Perhaps } else { self.given(value) });
-                values.reduce(both).unwrap_or(Given::Perhaps)
+                let mut given = None;
+                for value in self.names.values(&name.id) {
+                    let this =
+                        if value.is_name_expr() { Given::Perhaps } else { self.given_within(value, steps) };
+                    given = Some(given.map_or(this, |given| both(given, this)));
+                }
+                given.unwrap_or(Given::Perhaps)
             }
             Expr::Attribute(_)
             | Expr::Subscript(_)

@@ -1,6 +1,10 @@
 //! The layers depend only inward: data science knows no specification, specification no orchestration;
 //! experiments do not know each other, and the shared code knows none of them.
 
+use std::sync::LazyLock;
+
+use foldhash::HashSet;
+
 use super::rules::{
     COMMON_IMPORTS_EXPERIMENT, EXPERIMENT_IMPORTS_EXPERIMENT, LAYER_DATA_SCIENCE, LAYER_SPECIFICATION,
 };
@@ -54,6 +58,10 @@ const PLATFORMS: [(&str, &str); 40] = [
     ("zenml", "ZenML"),
 ];
 
+/// The first parts of their names: of most imports nothing more is looked at.
+static TOPS: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| PLATFORMS.iter().map(|(known, _)| known.split('.').next().unwrap_or(known)).collect());
+
 /// The folder of the outermost layer.
 pub const ORCHESTRATION: &str = "orchestration";
 
@@ -90,6 +98,9 @@ fn platform(import: &Import) -> Option<&'static str> {
     let is = |module: &str, known: &str| {
         module.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
+    if !TOPS.contains(top) {
+        return None;
+    }
     let first = PLATFORMS.partition_point(|(known, _)| *known < top);
     PLATFORMS[first..]
         .iter()

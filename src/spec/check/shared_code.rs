@@ -24,6 +24,11 @@ pub fn unlinked(project: &Project, file: &PythonFile<'_>, import: &Import, findi
             if import.level == 0 && import.top() != COMMON {
                 return;
             }
+            // So few dots lead to the file's own folder or one above it, and not to the top.
+            let depth = file.path.matches('/').count();
+            if (1..=depth).contains(&(import.level as usize)) && !is_common(file.path) {
+                return;
+            }
             let Some(module) = import.absolute(file.path) else {
                 reaches_out(project, file, tree, import, findings);
                 return;
@@ -164,6 +169,11 @@ pub fn unlinked_by_shared(project: &Project, findings: &mut Vec<Finding>) {
             commands.join("; "),
         ));
     }
+}
+
+/// Whether a path in an experiment leads into its shared code.
+fn is_common(path: &str) -> bool {
+    path.strip_prefix(COMMON).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Links that are not in order.

@@ -120,21 +120,20 @@ pub fn name(dotted: &str, names: &[String], declared: &Declared) -> Named {
     if let Some(origin) = import_names::nobodys(dotted).filter(|_| declared.written(top).is_none()) {
         return Named::Nobodys(origin);
     }
+    let ranked = import_names::candidates(dotted);
     let mut longer = None;
     // `from google import genai` is decided by the name, as `import google.genai` is by the module.
     // A module's name is not written like a class's.
     for name in names.iter().filter(|name| !name.starts_with(char::is_uppercase)) {
         let full = format!("{dotted}.{name}");
         if let Some(found) = import_names::candidates(&full)
-            && Some(&found) != import_names::candidates(dotted).as_ref()
+            && Some(&found) != ranked.as_ref()
         {
             longer = Some(found);
             break;
         }
     }
-    let ranked = longer.or_else(|| import_names::candidates(dotted));
-    if let Some(ranked) = ranked {
-        let all: Vec<String> = ranked;
+    if let Some(all) = longer.or(ranked) {
         let Some(first) = all.first().cloned() else { return Named::Namespace };
         if let Some(chosen) = all.iter().find(|name| declared.has(name)) {
             let others = all.iter().filter(|name| *name != chosen).cloned().collect();

@@ -480,6 +480,8 @@ fn shared(name: &str) -> &'static [(String, Needs)] {
 mod tests {
     use super::super::versions::Versions;
     use super::*;
+    use crate::project::python::scan::{Kind, scan};
+    use crate::project::python::target::Target;
 
     #[test]
     fn every_rule_can_be_read_and_says_something() {
@@ -521,6 +523,47 @@ mod tests {
         for (module, indices) in by_module {
             let alone = indices.iter().filter(|index| pieces[**index].modules.len() == 1).count();
             assert!(alone <= 1, "{module}: in two places");
+        }
+    }
+
+    #[test]
+    fn values_that_are_made_of_themselves_end_every_rule() {
+        let values = "\
+x = x if c else y
+y = (x if y else z) if c else [y, x]
+z = z or x
+w = w + x + w
+v = v[x].v(x, v)
+u = not u
+(s, t) = (t, s)
+self.a = self.a if c else x
+for r in r: r = {r: x, x: r}
+";
+        for piece in &PIECES.0 {
+            let section = read(piece).unwrap();
+            let Some(module) = piece.modules.first().filter(|module| !module.starts_with('(')) else {
+                continue;
+            };
+            let mut source = format!("import {module}\n{values}");
+            for rule in &section.rules {
+                let calls = rule.calls.iter().map(|pattern| pattern.parts.join(".").replace('*', "some"));
+                let methods = rule.methods.iter().chain(&rule.members).cloned();
+                for (call, value) in calls.chain(methods).zip("xyzwvustr".chars().cycle()) {
+                    let keyword = |name: &String| format!(", {name}={value}");
+                    let argument = rule.argument.iter().map(|argument| &argument.name);
+                    let conditions = rule.when.iter().chain(&rule.unless).map(|(argument, _)| &argument.name);
+                    let names = argument.chain(conditions).filter(|name| !name.is_empty());
+                    let mut keywords: Vec<String> = names.chain(&rule.keywords).map(keyword).collect();
+                    keywords.sort();
+                    keywords.dedup();
+                    source += &format!("{module}.{call}({value}, self.a, {value}{})\n", keywords.concat());
+                }
+                for key in &rule.keywords {
+                    source += &format!("f(**{{'{key}': x}}, {key}=y)\n");
+                }
+            }
+            let found = scan(&source, &Target::default(), Kind::Script).unwrap();
+            assert!(!found.broken, "{source}\n{:?}", found.problems);
         }
     }
 

@@ -46,6 +46,24 @@ read_parquet(1); other.read_feather(1); pd.to_datetime(1)
 }
 
 #[test]
+fn what_is_given_may_be_made_of_itself() {
+    let source = "\
+import pandas as pd
+path = path if path else other(path)
+pd.read_parquet(path, engine=path)
+def f(uri, root=None):
+    uri = uri if uri.startswith(root) else join(root, uri)
+    import imageio
+    imageio.imread(uri, as_gray=uri, pilmode=uri)
+";
+    assert!(
+        implied(source).contains(&"3 pandas/parquet: pyarrow|fastparquet".to_owned()),
+        "{:?}",
+        implied(source)
+    );
+}
+
+#[test]
 fn the_synthetic_case() {
     let source = "\
 import torch, pandas as pd, matplotlib

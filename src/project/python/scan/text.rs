@@ -25,25 +25,32 @@ impl Names<'_> {
     /// The texts that an argument may be, or have among its elements; those of which something is known.
     pub(crate) fn known_texts(&self, expr: &Expr) -> Vec<Text> {
         self.text_steps.begin();
-        self.known_texts_within(expr)
+        self.known_texts_within(expr, &mut Vec::new())
     }
 
-    fn known_texts_within(&self, expr: &Expr) -> Vec<Text> {
+    /// `open` are the names whose values are being looked at: `x = x if y else "z"` says nothing of itself.
+    fn known_texts_within<'e>(&'e self, expr: &'e Expr, open: &mut Vec<&'e str>) -> Vec<Text> {
+        if self.step(&self.text_steps).is_none() {
+            return Vec::new();
+        }
         let elements = match expr {
             Expr::List(list) => &list.elts,
             Expr::Tuple(tuple) => &tuple.elts,
             Expr::Set(set) => &set.elts,
             Expr::Name(name) => {
-                let values = self.values(&name.id);
-                return values
-                    .iter()
-                    .filter(|it| !is_name(it))
-                    .flat_map(|it| self.known_texts_within(it))
-                    .collect();
+                let mut texts = Vec::new();
+                if !open.contains(&name.id.as_str()) {
+                    open.push(&name.id);
+                    for value in self.values(&name.id).iter().filter(|it| !is_name(it)) {
+                        texts.extend(self.known_texts_within(value, open));
+                    }
+                    open.pop();
+                }
+                return texts;
             }
             Expr::If(choice) => {
-                let mut texts = self.known_texts_within(&choice.body);
-                texts.extend(self.known_texts_within(&choice.orelse));
+                let mut texts = self.known_texts_within(&choice.body, open);
+                texts.extend(self.known_texts_within(&choice.orelse, open));
                 return texts;
             }
             _ => return self.texts_within(expr).unwrap_or_default(),
