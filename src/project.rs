@@ -7,6 +7,7 @@ pub mod layout;
 pub mod links;
 pub mod name;
 pub mod notebook;
+pub mod plain_path;
 pub mod python;
 pub mod shared;
 pub mod template;

@@ -7,6 +7,7 @@ use super::gpu::GpuRequest;
 use super::hint::{Explain, Fault};
 use super::mount::{Access, Mount};
 use super::run::RunFlags;
+use crate::project::plain_path::plain;
 
 /// Every flag that is taken, as it is documented.
 pub const FLAGS: [&str; 17] = [
@@ -258,18 +259,7 @@ fn nano_cpus(text: &str) -> Option<i64> {
 }
 
 fn host_path(text: &str, directory: &Path) -> PathBuf {
-    let joined = directory.join(text);
-    let mut plain = PathBuf::new();
-    for part in joined.components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
+    plain(&directory.join(text))
 }
 
 fn volume(text: &str, directory: &Path) -> Option<Mount> {

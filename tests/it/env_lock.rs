@@ -175,6 +175,29 @@ fn the_users_own_lines_stay_and_win() {
 }
 
 #[test]
+fn what_a_call_needs_with_the_version_that_is_chosen_is_locked_at_once() {
+    if !need("uv") {
+        return;
+    }
+    let wheels: &[(&str, &str, &[&str])] =
+        &[("optuna", "3.6.1", &[]), ("optuna", "4.5.0", &[]), ("optuna-integration", "4.5.0", &[])];
+    let index = BadIndex::with("good", wheels);
+    let ground = Ground::new("import optuna\noptuna.integration.LightGBMTuner({}, None)\n");
+    ground.with(&index, &[]).status(0);
+    let lock = ground.test.read("src/exp/environment/requirements.lock");
+    assert!(lock.contains("optuna==4.5.0") && lock.contains("optuna-integration==4.5.0"), "{lock}");
+    ground.with(&index, &[]).status(0);
+    assert_eq!(ground.test.read("src/exp/environment/requirements.lock"), lock);
+
+    // An older one brings its integrations along.
+    let ground = Ground::new("import optuna\noptuna.integration.LightGBMTuner({}, None)\n");
+    ground.test.write("src/exp/environment/requirements.txt", "optuna<4\n");
+    ground.with(&index, &[]).status(0);
+    let lock = ground.test.read("src/exp/environment/requirements.lock");
+    assert!(lock.contains("optuna==3.6.1") && !lock.contains("optuna-integration"), "{lock}");
+}
+
+#[test]
 fn a_commit_is_pinned_and_never_looked_for_on_an_index() {
     if !need("uv") {
         return;

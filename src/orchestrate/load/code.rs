@@ -363,6 +363,7 @@ impl Gathering<'_> {
                 root,
                 paths: &paths,
                 is_experiment,
+                chosen: None,
                 interpreter,
                 installed,
                 target,

@@ -20,6 +20,7 @@ mod resolve;
 mod resume;
 pub mod sources;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -84,6 +85,9 @@ pub struct Request<'a> {
     pub interpreter: Option<&'a Interpreter>,
     pub installed: Option<&'a Installed>,
     pub target: &'a Target,
+    /// The versions that a lock has chosen, by normalised names: some things are needed with some versions of a library
+    /// alone.
+    pub chosen: Option<&'a BTreeMap<String, String>>,
     /// Where what was found is kept until the next time; without, everything is looked at anew.
     pub cache: Option<&'a Path>,
 }

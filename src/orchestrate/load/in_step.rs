@@ -44,6 +44,7 @@ pub fn against(
         root: &experiment.dir,
         paths: std::slice::from_ref(&experiment.dir),
         is_experiment: true,
+        chosen: None,
         interpreter: interpreter.as_ref(),
         installed: installed.as_ref(),
         target: &of_code,

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::interpreter::Interpreter;
+use crate::project::plain_path::plain;
 use crate::project::python::{path_file, version};
 use crate::spec::hint::{Explain, Fault};
 pub use distribution::{Distribution, Kind};
@@ -304,7 +305,7 @@ impl Reader {
             let number = self.path_files.len();
             for line in &lines {
                 let path_file::Line::Folder(text) = line else { continue };
-                let target = root::plain(&folder.join(text));
+                let target = plain(&folder.join(text));
                 if target.is_dir() {
                     self.root(&target, Some(number))?;
                 } else if !target.exists() {

@@ -12,6 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::ops::act::act;
 use crate::orchestrate::load::{pinned, specifications};
 use crate::project::layout::ENVIRONMENT;
+use crate::project::plain_path::plain;
 use crate::project::python::specs::Platform;
 use crate::spec::export::{self, Export, Format, HEAD};
 use crate::spec::export_contents::{self, Contents, Facts};
@@ -147,19 +148,4 @@ fn way(from: &Path, to: &Path) -> String {
     let mut way: PathBuf = from.components().skip(common).map(|_| Component::ParentDir).collect();
     way.extend(to.components().skip(common));
     way.to_string_lossy().into_owned()
-}
-
-/// Without dots, where it is not there to be asked.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => {
-                plain.pop();
-            }
-            Component::CurDir => {}
-            part => plain.push(part),
-        }
-    }
-    plain
 }

@@ -50,6 +50,8 @@ const BESIDE: [(For, &str); 2] =
     [(For::Notebooks, "requirements.notebook.txt"), (For::Tests, "requirements.test.txt")];
 /// Of more, the number is said.
 const SHOWN: usize = 12;
+/// What a library needs for a call may depend on its version, which a lock chooses: so often it is looked at again.
+const AGAIN: usize = 3;
 
 pub fn run(context: &Context<'_>, args: &EnvLockArgs) -> Result<u8, Failure> {
     let project = context.project()?;
@@ -66,7 +68,7 @@ pub fn lock(
 ) -> Result<u8, Failure> {
     let settings = context.settings(project, experiment);
     let new = NewEnvironment::where_there_is_none(context, project, experiment, args, &settings)?;
-    let ground = match &new {
+    let mut ground = match &new {
         None => Ground::of(context, args, experiment, &settings)?,
         Some(new) => Ground::with(
             context,
@@ -90,6 +92,14 @@ pub fn lock(
     let heard = Heard::begin(SignalSource::Process)
         .map_err(|error| Failure::user(format!("cannot listen for signals: {error}")))?;
     let mut resolution = resolve(context, &ground, given.as_ref(), &manner, &heard)?;
+    for _ in 0..AGAIN {
+        let detection = ground.with_versions_of(&resolution)?;
+        if needed(&detection) == needed(&ground.detection) {
+            break;
+        }
+        ground.detection = detection;
+        resolution = resolve(context, &ground, given.as_ref(), &manner, &heard)?;
+    }
     resolution.notes.extend(of_tests);
     let problems = ground.detection.problems.len();
     if problems > 0 {
@@ -109,6 +119,11 @@ pub fn lock(
     refuse_changed(&ground)?;
     execute::execute(&planned.plan, &world)?;
     tell(context, project, &ground, &resolution, &planned, new.as_ref())
+}
+
+/// What is locked for runs.
+fn needed(detection: &Detection) -> BTreeSet<&str> {
+    detection.third_party.keys().chain(detection.implied.keys()).map(String::as_str).collect()
 }
 
 /// Code of the experiment's own that would be in no run, or does not run there. What tests alone lack is told.
@@ -234,11 +249,7 @@ impl Ground {
         settings: &Settings,
         (folder, dockerfile): (PathBuf, Option<String>),
     ) -> Result<Self, Failure> {
-        let subject = Subject {
-            root: experiment.dir.clone(),
-            paths: vec![experiment.dir.clone()],
-            experiment: Some(experiment.clone()),
-        };
+        let subject = subject_of(experiment);
         let python = Python::of(context, &args.python, &subject)?;
         let interpreter = python.interpreter.as_ref().map(|interpreter| {
             let (major, minor) = interpreter.version;
@@ -251,12 +262,7 @@ impl Ground {
             interpreter: interpreter.as_deref(),
         };
         let (target, _) = LockTarget::choose(args.platform, &sayings);
-        let of_code = Target {
-            python: (target.python.major, target.python.minor),
-            machine: target.platform.machine().to_owned(),
-            ..Target::default()
-        };
-        let detection = subject::detect(&subject, &python, &of_code)?;
+        let detection = subject::detect(&subject, &python, &of_code(&target))?;
         let there = folder.join(REQUIREMENTS).exists();
         let files = if there { requirements::read(&folder, REQUIREMENTS)? } else { Vec::new() };
         let lock = read(&folder.join(LOCK))?;
@@ -274,8 +280,39 @@ impl Ground {
         })
     }
 
+    /// What the code needs with the versions that were chosen.
+    fn with_versions_of(&self, resolution: &Resolution) -> Result<Detection, Failure> {
+        let pins = resolution.pins.iter().map(|locked| &locked.pin);
+        let chosen = pins.filter_map(|pin| match &pin.source {
+            Source::Version(version) | Source::Wheel { version, .. } => {
+                Some((pin.normalised(), version.clone()))
+            }
+            Source::Address(_) => None,
+        });
+        let chosen: BTreeMap<String, String> = chosen.collect();
+        let subject = subject_of(&self.experiment);
+        subject::detect_with(&subject, &self.python, &of_code(&self.target), Some(&chosen))
+    }
+
     pub fn requirements(&self) -> &str {
         self.files.first().map_or("", |file| file.text.as_str())
+    }
+}
+
+fn subject_of(experiment: &Experiment) -> Subject {
+    Subject {
+        root: experiment.dir.clone(),
+        paths: vec![experiment.dir.clone()],
+        experiment: Some(experiment.clone()),
+    }
+}
+
+/// For what the code is read.
+fn of_code(target: &LockTarget) -> Target {
+    Target {
+        python: (target.python.major, target.python.minor),
+        machine: target.platform.machine().to_owned(),
+        ..Target::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whose environment it is about: an experiment, or files and folders anywhere; and whose packages.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::cli::args::PythonArg;
@@ -128,6 +129,16 @@ impl Python {
 
 /// What the subject's code needs.
 pub fn detect(subject: &Subject, python: &Python, target: &Target) -> Result<Detection, Failure> {
+    detect_with(subject, python, target, None)
+}
+
+/// The same with the versions that a lock has chosen.
+pub fn detect_with(
+    subject: &Subject,
+    python: &Python,
+    target: &Target,
+    chosen: Option<&BTreeMap<String, String>>,
+) -> Result<Detection, Failure> {
     let request = Request {
         root: &subject.root,
         paths: &subject.paths,
@@ -135,6 +146,7 @@ pub fn detect(subject: &Subject, python: &Python, target: &Target) -> Result<Det
         interpreter: python.interpreter.as_ref(),
         installed: python.installed.as_ref(),
         target,
+        chosen,
         cache: python.cache.as_deref(),
     };
     Ok(detect::detect(&request)?)

@@ -8,6 +8,7 @@ use super::Left;
 use super::walk::{self, Walked};
 use crate::orchestrate::load::parallel;
 use crate::orchestrate::load::tree::Ignores;
+use crate::project::plain_path::plain;
 use crate::project::python::{scan, source};
 use crate::spec::byte_size;
 
@@ -184,21 +185,6 @@ impl Data {
         self.files.extend(files.into_values());
         is_any
     }
-}
-
-/// Without `.` and `..`, whatever links there are.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::ParentDir => {
-                plain.pop();
-            }
-            Component::CurDir => {}
-            part => plain.push(part),
-        }
-    }
-    plain
 }
 
 /// Whether the file, or a folder that it lies in, is none of the repository's.

@@ -536,9 +536,10 @@ fn imply(
         let certain = match Versions::read(run.ledger.words.text(versions)) {
             None => certain,
             Some(versions) => {
-                let there = installed.and_then(|installed| installed.get(&versions.distribution));
-                let version =
-                    there.map(|there| there.version()).or_else(|| declared.version(&versions.distribution));
+                let name = &versions.distribution;
+                let chosen = run.request.chosen.and_then(|chosen| chosen.get(name)).map(String::as_str);
+                let there = || installed.and_then(|installed| Some(installed.get(name)?.version()));
+                let version = chosen.or_else(there).or_else(|| declared.version(name));
                 match version.and_then(|version| versions.contain(version)) {
                     Some(false) => continue,
                     Some(true) => certain,

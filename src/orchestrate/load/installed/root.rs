@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::distribution::Kind;
 use super::{InstalledError, Problem};
@@ -121,19 +121,4 @@ impl Root {
         };
         self.metadata.push(Metadata { kind, path, stem: stem.to_owned() });
     }
-}
-
-/// A path without `.` and `..`, by its text alone: as Python's `os.path.abspath`, which `site.py` uses.
-pub(super) fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use super::tree::{self, Tree};
 use super::{LocalWheelError, Request};
 use crate::orchestrate::load::installed::{Distribution, InPlace, Index, Kind};
+use crate::project::plain_path::plain;
 use crate::project::python::flat_layout;
 use crate::project::python::module_file;
 use crate::project::python::requirements::normalised;
@@ -308,21 +309,6 @@ fn without_python(text: &str) -> Option<&str> {
     (first.starts_with("#!") && first.contains("python")).then_some(rest)
 }
 
-/// Without `.` and `..`, by its text alone.
-fn plain(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                plain.pop();
-            }
-            other => plain.push(other),
-        }
-    }
-    plain
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,10 +320,5 @@ mod tests {
         assert_eq!(without_python("#!/bin/sh\necho\necho\n"), None);
         assert_eq!(without_python("#!/bin/bash\nx\n"), None);
         assert_eq!(without_python(""), None);
-    }
-
-    #[test]
-    fn a_path_is_made_plain() {
-        assert_eq!(plain(Path::new("/a/b/../../c/./d")), Path::new("/c/d"));
     }
 }
