@@ -196,8 +196,9 @@ debian_image() { # TAG [VERSION]
     done | grep -oE '/[^ )]+' | grep -E '^(/usr)?/lib' | sort -u | while read -r l; do
       dpkg -S "$(readlink -f "$l")" "$l" 2>/dev/null || true
     done | sed 's/:.*//' | sort -u | paste -sd,)
-    mirror=$(sed -nE 's|^URIs: *(http[^ ]*/debian/?)$|\1|p; s|^deb (http[^ ]*/debian/?) .*|\1|p' /etc/apt/sources.list \
-      /etc/apt/sources.list.d/* 2>/dev/null | sed -n 1p)
+    # Of the two places one may be missing.
+    mirror=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true; } |
+      sed -nE 's|^URIs: *(http[^ ]*/debian/?)$|\1|p; s|^deb (http[^ ]*/debian/?) .*|\1|p' | sed -n 1p)
     work=$(mktemp -d "$CACHE/work.XXXXXX")
     # Whatever date its mirror is of: the tests' may be a copy of some time ago.
     mmdebstrap --quiet --variant=essential --include="apt,ca-certificates,netbase${packages:+,$packages}" \
