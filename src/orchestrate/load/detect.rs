@@ -21,7 +21,9 @@ mod resume;
 pub mod sources;
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -205,7 +207,22 @@ fn beginning(
 }
 
 fn shown(path: &Path, root: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
+    let inner = match below(path, root) {
+        Some(inner) => Path::new(OsStr::from_bytes(inner)),
+        None => path.strip_prefix(root).unwrap_or(path),
+    };
+    inner.to_string_lossy().into_owned()
+}
+
+fn is_below(path: &Path, root: &Path) -> bool {
+    below(path, root).is_some() || path.starts_with(root)
+}
+
+/// What of a path is below a folder, where their bytes tell that: ten thousand paths are compared part by part in a
+/// tenth of the time that a second run has. `None` may be either.
+fn below<'p>(path: &'p Path, root: &Path) -> Option<&'p [u8]> {
+    let inner = path.as_os_str().as_bytes().strip_prefix(root.as_os_str().as_bytes())?.strip_prefix(b"/")?;
+    (!inner.is_empty() && !inner.starts_with(b"/") && !inner.starts_with(b"./")).then_some(inner)
 }
 
 /// A file that was named is what it is named for, wherever it lies.

@@ -2,11 +2,11 @@
 //! asks something of it.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use foldhash::HashSet;
+use foldhash::{HashMap, HashSet};
 
-use crate::orchestrate::load::detect::naming::{self, Declared, Named};
+use crate::orchestrate::load::detect::naming::{self, Declared, Listed, Named};
 use crate::orchestrate::load::detect::sources::{Form, role};
 use crate::orchestrate::load::{parallel, pinned};
 use crate::project::layout::{COMMON, ENVIRONMENT, Layout};
@@ -29,6 +29,9 @@ pub struct Environments<'a> {
     project: &'a Project,
     settings: &'a Settings,
     all: Vec<Slot>,
+    /// What the tables have on the modules that were asked for, with what is taken out of them, which is the same for
+    /// all environments.
+    listed: RwLock<HashMap<String, Arc<Listed>>>,
 }
 
 #[derive(Default)]
@@ -50,7 +53,7 @@ struct Known {
 impl<'a> Environments<'a> {
     pub fn new(layout: &'a Layout, project: &'a Project, settings: &'a Settings) -> Self {
         let all = project.experiments.iter().map(|_| Slot::default()).collect();
-        Self { layout, project, settings, all }
+        Self { layout, project, settings, all, listed: RwLock::default() }
     }
 
     /// `None` where it cannot be read, which other rules say.
@@ -137,6 +140,20 @@ impl<'a> Environments<'a> {
         }
     }
 
+    fn listed(&self, module: &str, names: &[String]) -> Arc<Listed> {
+        let mut asked = module.to_owned();
+        for name in names {
+            asked.push(' ');
+            asked.push_str(name);
+        }
+        if let Some(listed) = self.listed.read().unwrap_or_else(PoisonError::into_inner).get(&asked) {
+            return Arc::clone(listed);
+        }
+        let listed = Arc::new(Listed::of(module, names));
+        self.listed.write().unwrap_or_else(PoisonError::into_inner).insert(asked, Arc::clone(&listed));
+        listed
+    }
+
     /// What an import is of, where the environment does not have that.
     fn lack(&self, index: usize, import: &Import, file: impl FnOnce() -> String) -> Option<Lack> {
         let known = self.of(index)?;
@@ -152,7 +169,7 @@ impl<'a> Environments<'a> {
         }
         let (_, names) = asked_of(import);
         let Named::Distribution { name, known: by, candidates } =
-            naming::name(module, names, &known.declared)
+            naming::named(&self.listed(module, names), module, names, &known.declared)
         else {
             return None;
         };

@@ -46,20 +46,26 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
     let met = met(run);
     // By the number of the outcome, whether its files lie in the folder that is looked at.
     let mut inside: Vec<Option<bool>> = vec![None; run.resolver.outcomes().len()];
-    let is_inside = |files: &[PathBuf]| files.iter().all(|file| file.starts_with(root));
+    let is_inside = |files: &[PathBuf]| files.iter().all(|file| super::is_below(file, root));
+    // What is Python's or the code's own is the same wherever it is asked for.
+    let mut taken: HashSet<(Word, u32)> = HashSet::default();
     for asked in &run.ledger.asked {
         let module = run.ledger.words.text(asked.module);
-        let top = module.split('.').next().unwrap_or_default();
+        let top = || module.split('.').next().unwrap_or_default();
         let is_met = asked.attempt > 0 && met.contains(&attempt(asked));
         match run.resolver.outcome(asked.outcome) {
             Outcome::Stdlib => {
-                stdlib.insert(top);
+                if taken.insert((asked.module, asked.outcome)) {
+                    stdlib.insert(top());
+                }
             }
-            Outcome::Elsewhere { .. } if answer.is_asked_for(top) => {
+            Outcome::Elsewhere { .. } if answer.is_asked_for(top()) => {
                 answer.missing(asked, module, asked.names, is_met, false);
             }
             Outcome::Local { files } | Outcome::Elsewhere { files } => {
-                local.entry(top).or_default().insert(asked.outcome);
+                if taken.insert((asked.module, asked.outcome)) {
+                    local.entry(top()).or_default().insert(asked.outcome);
+                }
                 let inside = inside.get_mut(asked.outcome as usize);
                 if !inside.is_some_and(|inside| *inside.get_or_insert_with(|| is_inside(files))) {
                     answer.local(asked, module, is_met, files, root);
@@ -72,7 +78,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
             }
             Outcome::Missing { folder } => {
                 if answer.missing(asked, module, asked.names, is_met, *folder) {
-                    local.entry(top).or_default();
+                    local.entry(top()).or_default();
                 }
             }
             Outcome::Each(each) => {
@@ -86,7 +92,7 @@ pub fn answer(run: &Run<'_>, declared: &Declared) -> Detection {
                             answer.missing(asked, module, Word::NONE, is_met, *folder);
                         }
                         Outcome::Local { files } | Outcome::Elsewhere { files } => {
-                            local.entry(top).or_default();
+                            local.entry(top()).or_default();
                             answer.local(asked, module, is_met, files, root);
                         }
                         Outcome::Stdlib | Outcome::Namespace | Outcome::Each(_) => {}
@@ -190,6 +196,10 @@ struct Meant {
     /// What is taken out of the module.
     names: Vec<String>,
     is_generated: bool,
+    /// The module, or its distribution, has the project's name.
+    is_named_so: (bool, bool),
+    /// Why the standard library has it no more.
+    gone: Option<String>,
     is_own: OnceCell<bool>,
     /// Which of the entries it is.
     entry: OnceCell<usize>,
@@ -199,7 +209,8 @@ struct Meant {
 struct Texts<'a> {
     words: &'a Words,
     files: Vec<Arc<str>>,
-    shared: HashMap<Word, Arc<str>>,
+    /// By the numbers of the words.
+    shared: Vec<Option<Arc<str>>>,
     none: Arc<str>,
 }
 
@@ -208,7 +219,7 @@ impl<'a> Texts<'a> {
         Self {
             words: &run.ledger.words,
             files: run.sources.iter().map(|source| source.shown.as_str().into()).collect(),
-            shared: HashMap::default(),
+            shared: vec![None; run.ledger.words.len()],
             none: "".into(),
         }
     }
@@ -218,7 +229,11 @@ impl<'a> Texts<'a> {
     }
 
     fn text(&mut self, word: Word) -> Arc<str> {
-        Arc::clone(self.shared.entry(word).or_insert_with(|| self.words.text(word).into()))
+        let text = || Arc::from(self.words.text(word));
+        match self.shared.get_mut(word.index()) {
+            Some(shared) => Arc::clone(shared.get_or_insert_with(text)),
+            None => text(),
+        }
     }
 }
 
@@ -260,7 +275,9 @@ impl<'a> Answer<'a> {
     fn installed(&mut self, asked: &Asked, module: &'a str, is_met: bool, indexes: &[Index]) {
         let Some(installed) = self.installed else { return };
         if let Some(entry) = self.by_outcome.get(&(asked.outcome, module)) {
-            return self.put(*entry, asked, is_met);
+            let entry = *entry;
+            let place = self.place(asked, is_met);
+            return self.put(entry, asked, place);
         }
         let owners: Vec<_> = indexes.iter().map(|index| &installed[*index]).collect();
         // Of two that hold the same file, the one that somebody has asked for.
@@ -278,14 +295,15 @@ impl<'a> Answer<'a> {
             _ => self.entry((chosen.name(), Known::Installed, &others), module),
         };
         self.by_outcome.insert((asked.outcome, module), entry);
-        self.put(entry, asked, is_met);
+        let place = self.place(asked, is_met);
+        self.put(entry, asked, place);
     }
 
     /// Notes what the code imports from outside of the folder that is looked at. What such a module imports in turn lies
     /// where it lies because of the first.
     fn local(&mut self, asked: &Asked, module: &str, is_met: bool, files: &[PathBuf], root: &Path) {
-        let is_inside = |source: &Source| source.path.starts_with(root);
-        if files.iter().all(|file| file.starts_with(root))
+        let is_inside = |source: &Source| super::is_below(&source.path, root);
+        if files.iter().all(|file| super::is_below(file, root))
             || !self.files.get(asked.file as usize).is_some_and(is_inside)
         {
             return;
@@ -315,8 +333,20 @@ impl<'a> Answer<'a> {
         let (words, declared) = (self.texts.words, self.declared);
         let meant = self.named.entry((module, names)).or_insert_with(|| {
             let names: Vec<String> = words.text(names).lines().map(str::to_owned).collect();
+            let top = module.split('.').next().unwrap_or_default();
+            let named = naming::name(module, &names, declared);
+            let is_named_so = match &named {
+                Named::Distribution { name, .. } => (declared.is_own(top), declared.is_own(name)),
+                _ => (false, false),
+            };
+            let gone = match &named {
+                Named::Distribution { known: Known::Guess, .. } => standard_library::gone(top),
+                _ => None,
+            };
             Rc::new(Meant {
-                named: naming::name(module, &names, declared),
+                named,
+                is_named_so,
+                gone,
                 is_generated: absent::is_generated(module, &names),
                 is_own: OnceCell::new(),
                 entry: OnceCell::new(),
@@ -327,7 +357,6 @@ impl<'a> Answer<'a> {
         if meant.is_generated {
             return true;
         }
-        let top = module.split('.').next().unwrap_or_default();
         let place = self.place(asked, is_met);
         let is_own = || *meant.is_own.get_or_init(|| self.absent.is_own(module, &meant.names));
         let is_hard = place.kind.is_hard();
@@ -348,15 +377,16 @@ impl<'a> Answer<'a> {
             return false;
         };
         if *known == Known::Guess {
-            if has_folder || self.declared.is_own(top) || is_own() {
+            if has_folder || meant.is_named_so.0 || is_own() {
                 return true;
             }
             if asked.is_hearsay || asked.is_path {
                 return false;
             }
-            if let Some(reason) = standard_library::gone(top) {
+            if let Some(reason) = &meant.gone {
                 if is_hard {
-                    self.unresolved(top, place, &reason);
+                    let top = module.split('.').next().unwrap_or_default();
+                    self.unresolved(top, place, reason);
                 }
                 return false;
             }
@@ -370,7 +400,7 @@ impl<'a> Answer<'a> {
             }
         }
         // A module that the project lacks is nobody else's.
-        if self.declared.is_own(name) {
+        if meant.is_named_so.1 {
             return true;
         }
         let entry = match meant.entry.get() {
@@ -380,7 +410,7 @@ impl<'a> Answer<'a> {
                 *meant.entry.get_or_init(|| entry)
             }
         };
-        self.put(entry, asked, is_met);
+        self.put(entry, asked, place);
         false
     }
 
@@ -421,8 +451,7 @@ impl<'a> Answer<'a> {
     }
 
     /// Takes a place down.
-    fn put(&mut self, entry: usize, asked: &Asked, is_met: bool) {
-        let place = self.place(asked, is_met);
+    fn put(&mut self, entry: usize, asked: &Asked, place: Place) {
         let entry = &mut self.entries[entry];
         if asked.attempt > 0 {
             let is_fallback = asked.kind == Kind::Fallback;

@@ -17,6 +17,10 @@ pub struct Word(u32);
 impl Word {
     /// The empty text.
     pub const NONE: Self = Self(0);
+
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// Texts, each once, one behind the other.
@@ -74,6 +78,11 @@ impl Words {
             self.ends.push(u32::try_from(self.texts.len()).unwrap_or(u32::MAX));
         }
         Word(self.slots[slot])
+    }
+
+    /// How many texts there are, the empty one counted.
+    pub fn len(&self) -> usize {
+        self.ends.len()
     }
 
     fn count(&self) -> u32 {

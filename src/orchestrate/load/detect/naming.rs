@@ -114,35 +114,46 @@ pub enum Named {
     Nobodys(&'static str),
 }
 
+/// What the tables have on a module, dotted, with what is taken out of it, whatever anybody has declared.
+#[derive(Debug)]
+pub struct Listed {
+    nobodys: Option<&'static str>,
+    /// Distributions that bring it, the likeliest first; an empty list where only a part of it can be one's.
+    ranked: Option<Vec<String>>,
+}
+
+impl Listed {
+    pub fn of(dotted: &str, names: &[String]) -> Self {
+        let ranked = import_names::candidates(dotted);
+        // `from google import genai` is decided by the name, as `import google.genai` is by the module.
+        // A module's name is not written like a class's.
+        let longer = names.iter().filter(|name| !name.starts_with(char::is_uppercase)).find_map(|name| {
+            let found = import_names::candidates(&format!("{dotted}.{name}"))?;
+            (Some(&found) != ranked.as_ref()).then_some(found)
+        });
+        Self { nobodys: import_names::nobodys(dotted), ranked: longer.or(ranked) }
+    }
+}
+
 /// Names the distribution of a module, dotted, with what is taken out of it.
 pub fn name(dotted: &str, names: &[String], declared: &Declared) -> Named {
+    named(&Listed::of(dotted, names), dotted, names, declared)
+}
+
+/// The same where it has been looked up.
+pub fn named(listed: &Listed, dotted: &str, names: &[String], declared: &Declared) -> Named {
     let top = dotted.split('.').next().unwrap_or(dotted);
-    if let Some(origin) = import_names::nobodys(dotted).filter(|_| declared.written(top).is_none()) {
+    if let Some(origin) = listed.nobodys.filter(|_| declared.written(top).is_none()) {
         return Named::Nobodys(origin);
     }
-    let ranked = import_names::candidates(dotted);
-    let mut longer = None;
-    // `from google import genai` is decided by the name, as `import google.genai` is by the module.
-    // A module's name is not written like a class's.
-    for name in names.iter().filter(|name| !name.starts_with(char::is_uppercase)) {
-        let full = format!("{dotted}.{name}");
-        if let Some(found) = import_names::candidates(&full)
-            && Some(&found) != ranked.as_ref()
-        {
-            longer = Some(found);
-            break;
-        }
-    }
-    if let Some(all) = longer.or(ranked) {
-        let Some(first) = all.first().cloned() else { return Named::Namespace };
-        if let Some(chosen) = all.iter().find(|name| declared.has(name)) {
-            let others = all.iter().filter(|name| *name != chosen).cloned().collect();
-            return Named::Distribution { name: chosen.clone(), known: Known::Declared, candidates: others };
-        }
+    if let Some(all) = &listed.ranked {
+        let Some(first) = all.first() else { return Named::Namespace };
+        let chosen = all.iter().find(|name| declared.has(name));
+        let name = chosen.unwrap_or(first);
         return Named::Distribution {
-            name: first,
-            known: Known::Table,
-            candidates: all.into_iter().skip(1).collect(),
+            name: name.clone(),
+            known: if chosen.is_some() { Known::Declared } else { Known::Table },
+            candidates: all.iter().filter(|other| *other != name).cloned().collect(),
         };
     }
     if let Some(found) = declared.like(dotted, names) {
