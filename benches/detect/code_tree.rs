@@ -176,7 +176,7 @@ fn module(dice: &mut Dice, area: usize, areas: usize, place: Place) -> String {
         let _ = writeln!(text, "{}", dice.of(&STANDARD));
     }
     text.push('\n');
-    for _ in 0..1 + dice.below(5) {
+    for _ in 0..=dice.below(5) {
         let _ = writeln!(text, "{}", dice.often_of(&THIRD_PARTY));
     }
     if dice.one_in(10) {
@@ -186,7 +186,7 @@ fn module(dice: &mut Dice, area: usize, areas: usize, place: Place) -> String {
         text.push_str("\nif TYPE_CHECKING:\n    from numpy.typing import NDArray\n");
     }
     text.push('\n');
-    for _ in 0..1 + dice.below(3) {
+    for _ in 0..=dice.below(3) {
         let from = if dice.one_in(4) { dice.below(areas) } else { area };
         let (package, module) = (dice.below(PACKAGES), dice.below(9));
         let _ = match dice.below(3) {

@@ -19,6 +19,7 @@ pub mod parallel;
 pub mod pinned;
 pub mod requirements;
 pub mod settings;
+pub mod small_file;
 pub mod specifications;
 pub mod templates;
 pub mod tree;

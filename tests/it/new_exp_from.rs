@@ -629,3 +629,18 @@ fn what_cannot_come_along_is_told_and_the_rest_does() {
     let ran = ground.test.scaf(["local", "a", "--engine", "host"]).in_project();
     assert!(ran.run().stderr.contains("data/t.csv"));
 }
+
+#[test]
+fn what_a_call_needs_with_the_version_that_is_chosen_is_locked_at_once() {
+    if !need("python") || !need("uv") {
+        return;
+    }
+    let wheels: &[(&str, &str, &[&str])] = &[("optuna", "4.5.0", &[]), ("optuna-integration", "4.5.0", &[])];
+    let index = BadIndex::with("good", wheels);
+    let script = "import optuna\n\noptuna.integration.LightGBMTuner({}, None)\n";
+    let ground = Ground::new(&[("tune.py", script)]);
+    ground.with(&index, &["tune", "--from", "../tune.py", "--no-python"]).ok();
+    let lock = ground.read("tune/environment/requirements.lock");
+    assert!(lock.contains("optuna==4.5.0") && lock.contains("optuna-integration==4.5.0"), "{lock}");
+    ground.is_whole("tune", Some(&index), "--no-python");
+}

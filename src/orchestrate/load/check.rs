@@ -7,13 +7,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use self::environment::Environments;
 use super::bundle::rules::Rules;
 use super::environment::DOCKERFILE;
 use super::tree::{self, Entry, Ignores};
-use super::{LoadError, experiments, links, parallel, requirements};
+use super::{LoadError, experiments, links, parallel, requirements, small_file};
 use crate::project::experiment::Experiment;
 use crate::project::layout::{COMMON, ENVIRONMENT, IGNORE, Layout, SETTINGS};
 use crate::project::links::Places;
@@ -49,10 +50,7 @@ pub fn findings(
     let (shared, waivers) = load_shared(layout)?;
     let project = Project::new(shown(&layout.code), trees, shared);
 
-    let mut found = check::project(&project);
-    check::settings::experiments(settings, &project, &mut found);
-    // These stand at lines of shared files, which are not read again.
-    found.retain(|finding| !waivers.get(&finding.file).is_some_and(|waivers| waivers.allows(finding)));
+    let mut found = Vec::new();
     for file in project.shared.imports.keys() {
         let python = PythonFile { owner: Owner::Shared, path: file, imports: &project.shared.imports[file] };
         let shown = python.shown(&project);
@@ -66,7 +64,7 @@ pub fn findings(
         found.extend(of_file);
     }
 
-    let mut tasks = Vec::new();
+    let mut tasks = vec![Task::Project];
     for (index, tree) in project.experiments.iter().enumerate() {
         if only.is_none_or(|only| only.name == tree.name) {
             let mut files: Vec<&str> = tree.files.files().filter(|file| kind(file).is_some()).collect();
@@ -81,9 +79,43 @@ pub fn findings(
         tasks.extend([SETTINGS, ADOPTED_SETTINGS].map(Task::Settings));
     }
     let environments = Environments::new(layout, &project, settings);
-    for of_file in parallel::map(&tasks, |task| one(layout, &environments, &project, task)).map_err(failed)? {
-        found.extend(of_file?);
-    }
+    let look = |piece: &[Task<'_>]| -> Result<Vec<Finding>, LoadError> {
+        let mut folder = Folder { layout, project: &project, open: None };
+        let mut found = Vec::new();
+        for task in piece {
+            match *task {
+                Task::Project => found.extend(of_project(&project, settings, &waivers)),
+                Task::Experiment(index, file) => {
+                    if let Some(bytes) = folder.read(index, file)? {
+                        found.extend(of_file(layout, &environments, &project, (index, file), bytes));
+                    }
+                }
+                Task::Notebook(path) => {
+                    if let Some(bytes) = read(path)? {
+                        notebook::outputs(&shown(layout.shown(path)), &bytes, &mut found);
+                    }
+                }
+                Task::Settings(name) => {
+                    if let Some(bytes) = read(&layout.root.join(name))? {
+                        let text = String::from_utf8_lossy(&bytes);
+                        let mut of_file = Vec::new();
+                        placeholder::placeholders(name, &text, &mut of_file);
+                        Waivers::read(&text).apply(name, &mut of_file);
+                        found.extend(of_file);
+                    }
+                }
+            }
+        }
+        Ok(found)
+    };
+    let mut of_tasks = Ok(Vec::new());
+    parallel::pieces(&tasks, look, |of_piece| match (&mut of_tasks, of_piece) {
+        (Ok(all), Ok(of_piece)) => all.extend(of_piece),
+        (Ok(_), Err(error)) => of_tasks = Err(error),
+        (Err(_), _) => {}
+    })
+    .map_err(failed)?;
+    found.extend(of_tasks?);
     found.extend(environments.missing());
     let mut of_shared = environments.of_shared();
     of_shared.retain(|finding| !waivers.get(&finding.file).is_some_and(|waivers| waivers.allows(finding)));
@@ -160,7 +192,7 @@ fn load_shared(layout: &Layout) -> Result<(Shared, BTreeMap<String, Waivers>), L
     let dir = layout.common_dir();
     let mut shared = links::shared_entries(layout)?;
     let files: Vec<String> = links::python_files(&shared);
-    let read = parallel::map(&files, |path| read_python(&dir.join(path)))
+    let read = parallel::map(&files, |path| read(&dir.join(path)).map(|bytes| bytes.map(python)))
         .map_err(|source| LoadError::Read { path: dir.clone(), source })?;
     let mut waived = BTreeMap::new();
     for (path, read) in files.into_iter().zip(read) {
@@ -175,17 +207,16 @@ fn load_shared(layout: &Layout) -> Result<(Shared, BTreeMap<String, Waivers>), L
 
 type Read = (Result<Vec<Import>, SyntaxError>, Waivers);
 
-/// A Python file; `None` where it has gone meanwhile.
-fn read_python(path: &Path) -> Result<Option<Read>, LoadError> {
-    let Some(bytes) = read(path)? else { return Ok(None) };
-    Ok(Some(match source::text(bytes) {
+fn python(bytes: Vec<u8>) -> Read {
+    match source::text(bytes) {
         Ok(text) => (imports::imports(&text), Waivers::read(&text)),
         Err(error) => (Err(error), Waivers::default()),
-    }))
+    }
 }
 
+/// A file; `None` where it has gone meanwhile.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, LoadError> {
-    match fs::read(path) {
+    match small_file::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(LoadError::Read { path: path.to_owned(), source }),
@@ -204,8 +235,11 @@ fn load_notebooks(layout: &Layout, ignores: &Ignores) -> Result<Vec<PathBuf>, Lo
     Ok(found)
 }
 
-/// One file to be read.
+/// What one thread looks at.
 enum Task<'a> {
+    /// The shape of the whole.
+    Project,
+    /// A file of the experiment with that number.
     Experiment(usize, &'a str),
     Notebook(&'a Path),
     Settings(&'a str),
@@ -266,86 +300,98 @@ fn kind(path: &str) -> Option<Kind> {
     }
 }
 
-fn one(
+/// The experiment's folder that was read from last: its files are found from there, and not from the root of all files.
+struct Folder<'a> {
+    layout: &'a Layout,
+    project: &'a Project,
+    open: Option<(usize, OwnedFd)>,
+}
+
+impl Folder<'_> {
+    /// A file of an experiment; `None` where it has gone meanwhile.
+    fn read(&mut self, index: usize, file: &str) -> Result<Option<Vec<u8>>, LoadError> {
+        let path = || self.layout.experiment_dir(&self.project.experiments[index].name);
+        let read = match &self.open {
+            Some((open, folder)) if *open == index => small_file::read_in(folder.as_fd(), Path::new(file)),
+            _ => small_file::folder(&path()).and_then(|folder| {
+                let (_, folder) = self.open.insert((index, folder));
+                small_file::read_in(folder.as_fd(), Path::new(file))
+            }),
+        };
+        match read {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(LoadError::Read { path: path().join(file), source }),
+        }
+    }
+}
+
+/// What the rules say of the shape of the project.
+fn of_project(project: &Project, settings: &Settings, waivers: &BTreeMap<String, Waivers>) -> Vec<Finding> {
+    let mut found = check::project(project);
+    check::settings::experiments(settings, project, &mut found);
+    // These stand at lines of shared files, which are not read again.
+    found.retain(|finding| !waivers.get(&finding.file).is_some_and(|waivers| waivers.allows(finding)));
+    found
+}
+
+/// What they say of a file of an experiment.
+fn of_file(
     layout: &Layout,
     environments: &Environments<'_>,
     project: &Project,
-    task: &Task<'_>,
-) -> Result<Vec<Finding>, LoadError> {
+    (index, file): (usize, &str),
+    bytes: Vec<u8>,
+) -> Vec<Finding> {
     let mut found = Vec::new();
-    match *task {
-        Task::Settings(name) => {
-            if let Some(bytes) = read(&layout.root.join(name))? {
-                let text = String::from_utf8_lossy(&bytes);
-                placeholder::placeholders(name, &text, &mut found);
-                Waivers::read(&text).apply(name, &mut found);
+    let tree = &project.experiments[index];
+    let named = project.path(&tree.name, file);
+    match kind(file) {
+        Some(Kind::Python) => {
+            let (imports, waivers) = python(bytes);
+            let python = PythonFile { owner: Owner::Experiment(tree), path: file, imports: &imports };
+            let provided = |top: &str| is_provided(layout, &tree.name, top);
+            found = check::python_file(project, &python, &provided);
+            if let Ok(imports) = &imports {
+                environments.imports(index, file, imports, &waivers, &found);
             }
+            found.extend(environments.shadowed(index, file));
+            waivers.apply(&named, &mut found);
         }
-        Task::Notebook(path) => {
-            if let Some(bytes) = read(path)? {
-                notebook::outputs(&shown(layout.shown(path)), &bytes, &mut found);
-            }
-        }
-        Task::Experiment(index, file) => {
-            let tree = &project.experiments[index];
-            let path = layout.experiment_dir(&tree.name).join(file);
-            let named = project.path(&tree.name, file);
-            match kind(file) {
-                Some(Kind::Python) => {
-                    if let Some((imports, waivers)) = read_python(&path)? {
-                        let python =
-                            PythonFile { owner: Owner::Experiment(tree), path: file, imports: &imports };
-                        let provided = |top: &str| is_provided(layout, &tree.name, top);
-                        found = check::python_file(project, &python, &provided);
-                        if let Ok(imports) = &imports {
-                            environments.imports(index, file, imports, &waivers, &found);
-                        }
-                        found.extend(environments.shadowed(index, file));
-                        waivers.apply(&named, &mut found);
+        Some(Kind::Notebook) => notebook::outputs(&named, &bytes, &mut found),
+        Some(kind @ (Kind::Environment | Kind::Yaml)) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let mut elsewhere = Vec::new();
+            if kind == Kind::Environment {
+                layers::specification(&named, &text, &mut found);
+                if file.strip_prefix("environment/") == Some(DOCKERFILE) {
+                    check::dockerfile::dockerfile(&named, &text, &mut found);
+                } else if check::requirements::that_counts(tree) == Some(file) {
+                    // Where the imports have been held against it, it has been read.
+                    let read = environments.requirements(index, file);
+                    let path = layout.experiment_dir(&tree.name).join(file);
+                    elsewhere = requirements_of(project, &tree.name, &path, read, &mut found);
+                }
+                if Environments::is_lock(file) {
+                    let (own, other) = environments.stale(index).into_iter().partition(|it| it.file == named);
+                    found.extend::<Vec<_>>(own);
+                    elsewhere.extend::<Vec<_>>(other);
+                }
+            } else if job::is_job_file(file, &text) {
+                for script in job::job(project, tree, file, &text, &mut found) {
+                    if is_left_out(layout, &tree.name, &script.path, &BUNDLE_IGNORES) {
+                        found.push(job::left_out(&named, &script));
                     }
                 }
-                Some(Kind::Notebook) => {
-                    if let Some(bytes) = read(&path)? {
-                        notebook::outputs(&named, &bytes, &mut found);
-                    }
-                }
-                Some(kind @ (Kind::Environment | Kind::Yaml)) => {
-                    if let Some(bytes) = read(&path)? {
-                        let text = String::from_utf8_lossy(&bytes);
-                        let mut elsewhere = Vec::new();
-                        if kind == Kind::Environment {
-                            layers::specification(&named, &text, &mut found);
-                            if file.strip_prefix("environment/") == Some(DOCKERFILE) {
-                                check::dockerfile::dockerfile(&named, &text, &mut found);
-                            } else if check::requirements::that_counts(tree) == Some(file) {
-                                // Where the imports have been held against it, it has been read.
-                                let read = environments.requirements(index, file);
-                                elsewhere = requirements_of(project, &tree.name, &path, read, &mut found);
-                            }
-                            if Environments::is_lock(file) {
-                                let (own, other) =
-                                    environments.stale(index).into_iter().partition(|it| it.file == named);
-                                found.extend::<Vec<_>>(own);
-                                elsewhere.extend::<Vec<_>>(other);
-                            }
-                        } else if job::is_job_file(file, &text) {
-                            for script in job::job(project, tree, file, &text, &mut found) {
-                                if is_left_out(layout, &tree.name, &script.path, &BUNDLE_IGNORES) {
-                                    found.push(job::left_out(&named, &script));
-                                }
-                            }
-                            layers::specification(&named, &text, &mut found);
-                            placeholder::placeholders(&named, &text, &mut found);
-                        }
-                        Waivers::read(&text).apply(&named, &mut found);
-                        found.append(&mut elsewhere);
-                    }
-                }
-                None => {}
+                layers::specification(&named, &text, &mut found);
+                placeholder::placeholders(&named, &text, &mut found);
             }
+            Waivers::read(&text).apply(&named, &mut found);
+            found.append(&mut elsewhere);
         }
+        None => {}
     }
-    Ok(found)
+    found
 }
 
 /// What is not pinned in the requirements file of this path; what is not in the files that it names comes

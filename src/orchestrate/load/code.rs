@@ -69,6 +69,8 @@ pub struct With<'a> {
     pub target: &'a Target,
     /// Files that are to come along, whether the code knows of them or not.
     pub also: &'a [PathBuf],
+    /// Those of distributions that a lock has chosen, by normalised name.
+    pub versions: Option<&'a BTreeMap<String, String>>,
 }
 
 /// Code that an experiment is made around.
@@ -355,7 +357,7 @@ impl Gathering<'_> {
     /// What imports lead to, from the script or from the whole folder.
     fn reach(&self, more: &[PathBuf]) -> Result<Reach, CodeError> {
         let Found { folder, root, script, whole } = self.found;
-        let With { interpreter, installed, target, .. } = *self.with;
+        let With { interpreter, installed, target, versions, .. } = *self.with;
         let reach = |path: &Path, is_experiment: bool, more: &[PathBuf]| {
             let drafts = script.drafts.iter().map(|(draft, _)| draft).filter(|draft| *draft != path);
             let paths: Vec<PathBuf> = std::iter::once(path.to_owned()).chain(drafts.cloned()).collect();
@@ -363,7 +365,7 @@ impl Gathering<'_> {
                 root,
                 paths: &paths,
                 is_experiment,
-                chosen: None,
+                chosen: versions,
                 interpreter,
                 installed,
                 target,

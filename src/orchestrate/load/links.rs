@@ -2,7 +2,11 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::{LoadError, parallel};
 use crate::orchestrate::planner::dependency::Facts;
@@ -184,7 +188,7 @@ pub fn look(layout: &Layout, path: &Path) -> Result<Option<Found>, LoadError> {
 /// A symlink and where it leads.
 pub fn link(layout: &Layout, path: &Path) -> io::Result<Found> {
     let target = fs::read_link(path)?.to_string_lossy().into_owned();
-    let leads = match fs::canonicalize(path) {
+    let leads = match end(path) {
         Ok(end) => {
             // The root most often is its real path already.
             let inside = end.starts_with(&layout.root) || end.starts_with(fs::canonicalize(&layout.root)?);
@@ -194,6 +198,16 @@ pub fn link(layout: &Layout, path: &Path) -> io::Result<Found> {
         Err(_) => Leads::Nowhere,
     };
     Ok(Found::Link { target, leads })
+}
+
+/// What `fs::canonicalize` says, which asks at each folder on the way: where `/proc` is, the kernel tells it at once.
+fn end(path: &Path) -> io::Result<PathBuf> {
+    let open = openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    match fs::read_link(format!("/proc/self/fd/{}", open.as_raw_fd())) {
+        // A file that goes meanwhile is told with a word behind its path.
+        Ok(end) if end.is_absolute() && !end.as_os_str().as_bytes().ends_with(b" (deleted)") => Ok(end),
+        _ => fs::canonicalize(path),
+    }
 }
 
 fn one_line(bytes: Vec<u8>) -> Content {

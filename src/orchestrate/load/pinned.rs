@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::requirements::{self, RequirementsError};
-use super::specifications;
+use super::{small_file, specifications};
 use crate::project::python::specs::{Kind, Platform};
 use crate::spec::hint::{Explain, Fault};
 use crate::spec::pinned::{DOCKERFILE, LOCK, Lock, Pinned, REQUIREMENTS};
@@ -52,7 +52,7 @@ pub fn read_with(folder: &Path, dockerfile: &str) -> Result<Pinned, PinnedError>
 
 /// `None` where there is no such file. What is no UTF-8 is read as far as it is.
 fn text(path: &Path) -> Result<Option<String>, PinnedError> {
-    match fs::read(path) {
+    match small_file::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)

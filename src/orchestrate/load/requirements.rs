@@ -1,9 +1,9 @@
 //! Reads an experiment's requirements, with every file that one of them names by `-r` or `-c`.
 
-use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+use super::small_file;
 use crate::project::python::requirements::{self, File};
 use crate::spec::hint::{Explain, Fault};
 
@@ -78,19 +78,25 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn file(&mut self, path: &Path, constraint: bool) -> Result<(), RequirementsError> {
         let failed = |source| RequirementsError::Read { path: path.to_owned(), source };
+        let bytes = small_file::read(path).map_err(failed)?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| RequirementsError::NotText { path: path.to_owned() })?;
+        let shown = shown(self.folder, path);
+        let read = requirements::read(&text);
+        let includes = read.includes.clone();
+        let file = File { shown: shown.clone(), text, constraint, read };
+        // Most name no others, and need no names to tell them apart.
+        if self.files.is_empty() && includes.is_empty() {
+            self.files.push(file);
+            return Ok(());
+        }
         let real = path.canonicalize().map_err(failed)?;
         let key = (real.clone(), constraint);
         if self.seen.contains(&key) {
             return Ok(());
         }
         self.seen.push(key);
-        let bytes = fs::read(path).map_err(failed)?;
-        let text =
-            String::from_utf8(bytes).map_err(|_| RequirementsError::NotText { path: path.to_owned() })?;
-        let shown = shown(self.folder, path);
-        let read = requirements::read(&text);
-        let includes = read.includes.clone();
-        self.files.push(File { shown: shown.clone(), text, constraint, read });
+        self.files.push(file);
         self.open.push(real);
         for include in includes {
             let told = || (shown.clone(), include.line, include.path.clone());
@@ -132,6 +138,8 @@ fn shown(folder: &Path, path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {

@@ -1,5 +1,8 @@
 //! What a Python file imports, and how.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use ruff_python_parser::{ParseError, parse_module};
 
 use super::places::Places;
@@ -116,7 +119,9 @@ pub fn imports(source: &str) -> Result<Vec<Import>, SyntaxError> {
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let parsed = parse_module(source).map_err(|error| SyntaxError::of(&error, source))?;
     // Expressions are many and imports by name are few: most files are spared the walk.
-    let by_name = source.contains("import_module") || source.contains("__import__");
+    static WORDS: LazyLock<[Finder<'static>; 2]> =
+        LazyLock::new(|| ["import_module", "__import__"].map(Finder::new));
+    let by_name = WORDS.iter().any(|word| word.find(source.as_bytes()).is_some());
     let target = Target::default();
     let mut walk = Walk::new(source, &target, by_name.then(|| &*scan::BY_NAME));
     walk.body(parsed.suite());

@@ -91,7 +91,7 @@ pub fn job(
         }
     }
     file.uses(&root, &root, findings);
-    if let Err(error) = read::read(&shown, content, &[]) {
+    if let Err(error) = read::read_root(text, root, &[]) {
         for problem in error.problems {
             // What is undefined is said above, with the place of the reference itself.
             let said = findings.iter().any(|finding| {

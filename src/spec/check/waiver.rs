@@ -1,5 +1,9 @@
 //! `# scaf: allow RULE` on a line takes that rule's findings from it.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use super::Finding;
 use super::rules::{RULES, UNKNOWN_WAIVER};
 
@@ -12,7 +16,8 @@ pub struct Waivers(Vec<(u32, String)>);
 impl Waivers {
     /// Reads the comments. Most files have none, which costs one search.
     pub fn read(text: &str) -> Self {
-        if !text.contains(MARK) {
+        static MARKS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(MARK));
+        if MARKS.find(text.as_bytes()).is_none() {
             return Self::default();
         }
         let mut waivers = Vec::new();

@@ -20,12 +20,21 @@ const OTHER_TYPES: [&str; 7] =
 /// Reads `content`. `overrides` are those of `--set`: (dotted key, value).
 pub fn read(file: &str, content: &str, overrides: &[(String, String)]) -> Result<JobFile, JobFileError> {
     let mut text = Text::new(file, content);
-    let Some(mut root) = yaml::read(&mut text) else {
+    let Some(root) = yaml::read(&mut text) else {
         if text.problems.is_empty() {
             text.wrong_at(Position::default(), "the file is empty", None);
         }
         return Err(JobFileError { problems: text.into_problems() });
     };
+    read_root(text, root, overrides)
+}
+
+/// The same of a text that is parsed already.
+pub fn read_root(
+    mut text: Text<'_>,
+    mut root: Node,
+    overrides: &[(String, String)],
+) -> Result<JobFile, JobFileError> {
     if root.as_map().is_none() {
         let what = format!("a job is a table of keys and values, and this is {}", root.kind());
         text.wrong_at(root.position, what, None);

@@ -51,7 +51,7 @@ const BESIDE: [(For, &str); 2] =
 /// Of more, the number is said.
 const SHOWN: usize = 12;
 /// What a library needs for a call may depend on its version, which a lock chooses: so often it is looked at again.
-const AGAIN: usize = 3;
+pub const AGAIN: usize = 3;
 
 pub fn run(context: &Context<'_>, args: &EnvLockArgs) -> Result<u8, Failure> {
     let project = context.project()?;
@@ -121,8 +121,18 @@ pub fn lock(
     tell(context, project, &ground, &resolution, &planned, new.as_ref())
 }
 
+/// The versions that were chosen, by normalised name.
+pub fn versions(resolution: &Resolution) -> BTreeMap<String, String> {
+    let pins = resolution.pins.iter().map(|locked| &locked.pin);
+    let chosen = pins.filter_map(|pin| match &pin.source {
+        Source::Version(version) | Source::Wheel { version, .. } => Some((pin.normalised(), version.clone())),
+        Source::Address(_) => None,
+    });
+    chosen.collect()
+}
+
 /// What is locked for runs.
-fn needed(detection: &Detection) -> BTreeSet<&str> {
+pub fn needed(detection: &Detection) -> BTreeSet<&str> {
     detection.third_party.keys().chain(detection.implied.keys()).map(String::as_str).collect()
 }
 
@@ -282,16 +292,8 @@ impl Ground {
 
     /// What the code needs with the versions that were chosen.
     fn with_versions_of(&self, resolution: &Resolution) -> Result<Detection, Failure> {
-        let pins = resolution.pins.iter().map(|locked| &locked.pin);
-        let chosen = pins.filter_map(|pin| match &pin.source {
-            Source::Version(version) | Source::Wheel { version, .. } => {
-                Some((pin.normalised(), version.clone()))
-            }
-            Source::Address(_) => None,
-        });
-        let chosen: BTreeMap<String, String> = chosen.collect();
         let subject = subject_of(&self.experiment);
-        subject::detect_with(&subject, &self.python, &of_code(&self.target), Some(&chosen))
+        subject::detect_with(&subject, &self.python, &of_code(&self.target), Some(&versions(resolution)))
     }
 
     pub fn requirements(&self) -> &str {

@@ -58,9 +58,9 @@ pub fn run(
         code::find(&context.directory, from, args.script.as_deref(), layout, &target, home.as_deref())?;
     let python = python(context, args, &found)?;
     let making = Making::of(context, args, wanted, &found, &python);
-    let code = making.gather(&python)?;
+    let mut code = making.gather(&python, None)?;
     let (mut files, dockerfile) = making.files(&code)?;
-    let ground = making.ground(&code, python, dockerfile.as_deref())?;
+    let mut ground = making.ground(&code, python, dockerfile.as_deref())?;
     // What the script itself asks for stands there first.
     if let Some(own) = ground.files.first()
         && !files.iter().any(|file| file.path == new_exp::REQUIREMENTS)
@@ -75,7 +75,19 @@ pub fn run(
     };
     let heard = Heard::begin(SignalSource::Process)
         .map_err(|error| Failure::user(format!("cannot listen for signals: {error}")))?;
-    let locked = match making.lock(&ground, &code, &manner, &heard) {
+    let mut locked = making.lock(&ground, &code, &manner, &heard);
+    // What a call needs may depend on the versions that were chosen.
+    for _ in 0..lock::AGAIN {
+        let Ok(Locked { resolution, .. }) = &locked else { break };
+        let again = making.gather(&ground.python, Some(&lock::versions(resolution)))?.detection;
+        if lock::needed(&again) == lock::needed(&ground.detection) {
+            break;
+        }
+        code.detection = again.clone();
+        ground.detection = again;
+        locked = making.lock(&ground, &code, &manner, &heard);
+    }
+    let locked = match locked {
         // Nobody waits for the rest any more.
         Err(NotLocked { failure, .. }) if matches!(failure.fault, Fault::Interrupted(_) | Fault::Ours) => {
             return Err(failure);
@@ -170,7 +182,7 @@ impl<'a> Making<'a> {
         code::is_environment(&folder).then_some(folder)
     }
 
-    fn gather(&self, python: &Python) -> Result<Code, Failure> {
+    fn gather(&self, python: &Python, versions: Option<&BTreeMap<String, String>>) -> Result<Code, Failure> {
         let Self { wanted, found, chosen, .. } = self;
         let target = Target { python: chosen.python, ..Target::default() };
         let mut also: Vec<PathBuf> = Vec::new();
@@ -195,6 +207,7 @@ impl<'a> Making<'a> {
             installed: python.installed.as_ref(),
             target: &target,
             also: &also,
+            versions,
         };
         Ok(code::gather(found, &with)?)
     }

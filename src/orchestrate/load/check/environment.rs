@@ -233,8 +233,8 @@ impl<'a> Environments<'a> {
             .collect();
         // The same few modules are imported in many files, and most experiments lack none of them.
         let mut modules: Vec<&Import> = asking.iter().flat_map(|(_, imports)| imports).copied().collect();
-        modules.sort_by_key(|import| asked_of(*import));
-        modules.dedup_by_key(|import| asked_of(*import));
+        modules.sort_by_key(|import| asked_of(import));
+        modules.dedup_by_key(|import| asked_of(import));
         let indexes: Vec<usize> = (0..self.project.experiments.len()).collect();
         let lacks = parallel::map_here(&indexes, |index| {
             let tree = &self.project.experiments[*index];

@@ -39,6 +39,7 @@ impl Ground {
                 installed: None,
                 target: &Target::default(),
                 also: &[],
+                versions: None,
             },
         )
     }

@@ -403,13 +403,7 @@ impl<'a> Answer<'a> {
         if meant.is_named_so.1 {
             return true;
         }
-        let entry = match meant.entry.get() {
-            Some(entry) => *entry,
-            None => {
-                let entry = self.entry((name, *known, candidates), module);
-                *meant.entry.get_or_init(|| entry)
-            }
-        };
+        let entry = *meant.entry.get_or_init(|| self.entry((name, *known, candidates), module));
         self.put(entry, asked, place);
         false
     }

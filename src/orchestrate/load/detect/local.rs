@@ -40,8 +40,9 @@ pub fn find(
             None => {}
             Some(Found::Portion(folder)) => portions.push(folder),
             Some(Found::File(file)) if not == Some(file.as_path()) => {}
-            Some(Found::File(file)) => return Local::Regular { files: vec![file], is_file: true },
-            Some(Found::Extension(file)) => return Local::Regular { files: vec![file], is_file: true },
+            Some(Found::File(file) | Found::Extension(file)) => {
+                return Local::Regular { files: vec![file], is_file: true };
+            }
             Some(Found::Package(folder)) => {
                 let mut files = vec![init(folders, folder)];
                 inside(folders, folder, rest, names, &mut files);

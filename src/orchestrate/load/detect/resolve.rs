@@ -57,7 +57,7 @@ impl Outcome {
     pub fn files(&self, into: &mut Vec<PathBuf>) {
         match self {
             Self::Local { files } | Self::Elsewhere { files } | Self::Editable { files, .. } => {
-                into.extend(files.iter().cloned())
+                into.extend(files.iter().cloned());
             }
             Self::Each(each) => each.iter().for_each(|(_, outcome)| outcome.files(into)),
             Self::Stdlib | Self::Installed(_) | Self::Namespace | Self::Missing { .. } => {}

@@ -152,15 +152,13 @@ impl Run<'_> {
         for at in self.ledger.put(number, page) {
             let asked = self.ledger.asked[at];
             let known = before.get(&(asked.module, asked.names)).filter(|_| looks_the_same);
-            let outcome = match known {
-                Some(outcome) => *outcome,
-                None => {
-                    let outcome = self.resolved(source, said, path, at);
-                    self.resolver.outcome(outcome).files(&mut leads_to);
-                    outcome
-                }
+            self.ledger.asked[at].outcome = if let Some(outcome) = known {
+                *outcome
+            } else {
+                let outcome = self.resolved(source, said, path, at);
+                self.resolver.outcome(outcome).files(&mut leads_to);
+                outcome
             };
-            self.ledger.asked[at].outcome = outcome;
         }
         leads_to.iter().all(|path| {
             here.contains(path.as_path())

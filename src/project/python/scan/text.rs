@@ -271,14 +271,13 @@ fn append(made: &mut Vec<Text>, parts: &[Text]) {
 /// A format string with everything from its first to its last place unknown.
 fn blanked(text: &str, place: &str) -> Text {
     let Some((before, after)) = text.split_once(place) else { return text.to_owned() };
-    let end = match place {
-        "{" => after.rsplit_once('}').map_or("", |(_, end)| end),
+    let end = if place == "{" {
+        after.rsplit_once('}').map_or("", |(_, end)| end)
+    } else {
         // `%s`, `%(name)s`, `%02d`
-        _ => {
-            let last = after.rsplit_once('%').map_or(after, |(_, last)| last);
-            let letter = last.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
-            letter.get(1..).unwrap_or_default()
-        }
+        let last = after.rsplit_once('%').map_or(after, |(_, last)| last);
+        let letter = last.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+        letter.get(1..).unwrap_or_default()
     };
     format!("{before}{UNKNOWN}{end}")
 }

@@ -54,9 +54,10 @@ impl Words {
 /// By a word's length and its ends: two words that have those in common are told apart by the set itself.
 fn bit(word: &str) -> usize {
     let bytes = word.as_bytes();
-    let (front, back) = if let (Some(front), Some(back)) = (bytes.first_chunk(), bytes.last_chunk()) {
+    let (front, back) = if let (Some(front), Some(back)) = (bytes.first_chunk::<8>(), bytes.last_chunk::<8>())
+    {
         (u64::from_le_bytes(*front), u64::from_le_bytes(*back))
-    } else if let (Some(front), Some(back)) = (bytes.first_chunk(), bytes.last_chunk()) {
+    } else if let (Some(front), Some(back)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         (u64::from(u32::from_le_bytes(*front)), u64::from(u32::from_le_bytes(*back)))
     } else {
         (bytes.iter().fold(0, |all, byte| all << 8 | u64::from(*byte)), 0)

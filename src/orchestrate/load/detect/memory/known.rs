@@ -10,7 +10,7 @@ use crate::orchestrate::load::detect::listing::{self, Listing, Seal};
 use crate::orchestrate::load::detect::resolve::Outcome;
 use crate::orchestrate::load::detect::sources::{Form, Source};
 use crate::orchestrate::load::detect::{FolderId, Run, shown};
-use crate::orchestrate::load::installed::Index;
+use crate::orchestrate::load::installed::{Index, Installed};
 use crate::spec::detection::Role;
 
 /// What was kept.
@@ -157,7 +157,7 @@ fn witnesses(run: &Run<'_>) -> Option<Witnesses> {
     let mut folders: Vec<(PathBuf, Seal)> = seals.map(|(path, seal)| (path.to_owned(), *seal)).collect();
     let mut files = run.rules.clone();
     files.extend(run.resolver.looked_into().map(Path::to_owned));
-    for folder in run.request.installed.into_iter().flat_map(|installed| installed.search()) {
+    for folder in run.request.installed.into_iter().flat_map(Installed::search) {
         let listing = Listing::read(folder);
         let added =
             listing.entries.keys().filter(|name| name.ends_with(".pth") || name.ends_with(".egg-link"));
