@@ -79,10 +79,10 @@ pub fn findings(
         tasks.extend([SETTINGS, ADOPTED_SETTINGS].map(Task::Settings));
     }
     let environments = Environments::new(layout, &project, settings);
-    let look = |piece: &[Task<'_>]| -> Result<Vec<Finding>, LoadError> {
+    let look = |piece: &&[Task<'_>]| -> Result<Vec<Finding>, LoadError> {
         let mut folder = Folder { layout, project: &project, open: None };
         let mut found = Vec::new();
-        for task in piece {
+        for task in *piece {
             match *task {
                 Task::Project => found.extend(of_project(&project, settings, &waivers)),
                 Task::Experiment(index, file) => {
@@ -108,14 +108,9 @@ pub fn findings(
         }
         Ok(found)
     };
-    let mut of_tasks = Ok(Vec::new());
-    parallel::pieces(&tasks, look, |of_piece| match (&mut of_tasks, of_piece) {
-        (Ok(all), Ok(of_piece)) => all.extend(of_piece),
-        (Ok(_), Err(error)) => of_tasks = Err(error),
-        (Err(_), _) => {}
-    })
-    .map_err(failed)?;
-    found.extend(of_tasks?);
+    for of_piece in parallel::map(&parallel::in_pieces(&tasks), look).map_err(failed)? {
+        found.extend(of_piece?);
+    }
     found.extend(environments.missing());
     let mut of_shared = environments.of_shared();
     of_shared.retain(|finding| !waivers.get(&finding.file).is_some_and(|waivers| waivers.allows(finding)));

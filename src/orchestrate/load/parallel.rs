@@ -50,6 +50,11 @@ pub fn map_here<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) ->
     turns.results()
 }
 
+/// The items in pieces that threads take in turn, each with those beside it.
+pub fn in_pieces<T>(items: &[T]) -> Vec<&[T]> {
+    items.chunks((items.len() / (threads() * PIECES)).clamp(1, PIECE)).collect()
+}
+
 /// Many items in pieces on all cores, each piece with those beside it; this thread takes what came of the pieces in their
 /// order, as soon as it is there.
 pub fn pieces<T: Sync, R: Send>(
@@ -57,8 +62,7 @@ pub fn pieces<T: Sync, R: Send>(
     work: impl Fn(&[T]) -> R + Sync,
     mut take: impl FnMut(R),
 ) -> io::Result<()> {
-    let size = (items.len() / (threads() * PIECES)).clamp(1, PIECE);
-    let pieces: Vec<&[T]> = items.chunks(size).collect();
+    let pieces = in_pieces(items);
     let next = AtomicUsize::new(0);
     let (done, results) = mpsc::channel();
     thread::scope(|scope| {
